@@ -10,7 +10,6 @@ import difflib
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from adapters.contract import (
@@ -32,6 +31,8 @@ from adapters.contract import (
 )
 from adapters.sanitize import one_line
 
+_REQUIRED: tuple[type, ...] = (WeightedBackend, SteppedBackend, FlagBackend, MetricsBackend)
+"""The Protocols of which a kind requires one."""
 _OPTIONAL: tuple[type, ...] = (
     PromotableBackend,
     OrderableBackend,
@@ -47,15 +48,6 @@ _DATA: dict[str, tuple[type | tuple[type, ...], str]] = {
     "skew_s": ((int, float, type(None)), "a number of seconds"),
 }
 """Attributes that are no methods, and the types they may have."""
-
-
-@dataclass(frozen=True)
-class _Method:
-    """A method of a backend as the engine sees it, without `self`."""
-
-    signature: inspect.Signature | None
-    """None where Python does not know it."""
-    is_coroutine: bool
 
 
 def backend_problems(backend: object, spec: AdapterSpec[Any], targets: Sequence[TargetRef] = ()) -> list[str]:
@@ -117,17 +109,14 @@ def _required_protocols(spec: AdapterSpec[Any]) -> list[type]:
 
 def _problems(holder: object, required: Sequence[type], *, data: bool) -> Iterator[str]:
     """Differences of a backend, or of a class, from the Protocols required and from those it has a part of."""
-    begun = [protocol for protocol in _OPTIONAL if any(_has(holder, name) for name in _members(protocol))]
+    begun = [protocol for protocol in _OPTIONAL if any(hasattr(holder, name) for name in _members(protocol))]
     done: set[str] = set()
     for protocol in (*required, *begun):
         for name, wanted in _members(protocol).items():
-            if name in done:
+            if name in done or (name in _DATA and not data):
                 continue
             done.add(name)
-            if name in _DATA:
-                problem = _data_problem(holder, name) if data else None
-            else:
-                problem = _method_problem(holder, name, wanted)
+            problem = _data_problem(holder, name) if name in _DATA else _method_problem(holder, name, wanted)
             if problem is not None:
                 yield problem
     if SteppedBackend in required and PromotableBackend not in begun and (near := _near(holder, "advance")):
@@ -150,9 +139,10 @@ def _capability_problems(backend: Any, target: TargetRef) -> Iterator[str]:
         (not powers.owns_steps and target.kind is Kind.DEPLOY, "no owns_steps", WeightedBackend),
     ]
     for claimed, capability, protocol in claims:
-        lacking = [name for name in _members(protocol) if not _has(backend, name)]
+        lacking = [name for name in _members(protocol) if not hasattr(backend, name)]
         if claimed and lacking:
-            yield f"capabilities({target.target}) has {capability}, but {_words(lacking)} missing"
+            words = f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
+            yield f"capabilities({target.target}) has {capability}, but {words}"
 
 
 def _members(protocol: type) -> dict[str, object]:
@@ -164,10 +154,6 @@ def _members(protocol: type) -> dict[str, object]:
         for name, member in vars(base).items()
         if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
     }
-
-
-def _has(holder: object, name: str) -> bool:
-    return hasattr(holder, name)
 
 
 def _data_problem(holder: object, name: str) -> str | None:
@@ -183,11 +169,11 @@ def _method_problem(holder: object, name: str, wanted: object) -> str | None:
         return None if _is_declared(holder, name) else _missing(holder, name)
     if not callable(getattr(holder, name)):
         return f"{name} is not callable"
-    method = _method(holder, name)
-    if method.is_coroutine != inspect.iscoroutinefunction(wanted):
-        return f"{name} is {'' if method.is_coroutine else 'not '}a coroutine function"
+    signature, is_coroutine = _method(holder, name)
+    if is_coroutine != inspect.iscoroutinefunction(wanted):
+        return f"{name} is {'' if is_coroutine else 'not '}a coroutine function"
     names = tuple(inspect.signature(wanted).parameters)[1:] if inspect.isfunction(wanted) else ()
-    return _arity_problem(name, method.signature, names)
+    return _arity_problem(name, signature, names)
 
 
 def _is_declared(holder: object, name: str) -> bool:
@@ -195,23 +181,20 @@ def _is_declared(holder: object, name: str) -> bool:
     return isinstance(holder, type) and any(name in vars(one).get("__annotations__", {}) for one in holder.__mro__)
 
 
-def _method(holder: object, name: str) -> _Method:
-    """A method of a backend, or of a class as its instances would have it."""
-    if not isinstance(holder, type):
-        bound = getattr(holder, name)
-        return _Method(_signature(bound), _is_coroutine(bound))
-    plain = inspect.getattr_static(holder, name)
-    if isinstance(plain, staticmethod | classmethod):
-        bound = getattr(holder, name)
-        return _Method(_signature(bound), _is_coroutine(bound))
-    signature = _signature(plain) if inspect.isfunction(plain) else None
-    if signature is not None:
-        signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return _Method(signature, _is_coroutine(plain))
+def _method(holder: object, name: str) -> tuple[inspect.Signature | None, bool]:
+    """(signature, is a coroutine) of a method as the engine sees it, without `self`.
 
-
-def _is_coroutine(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    `holder` is a backend, or a class whose instances have it. The signature is None where Python does not know it.
+    """
+    found = inspect.getattr_static(holder, name) if isinstance(holder, type) else None
+    if found is None or isinstance(found, staticmethod | classmethod):
+        found = getattr(holder, name)
+        signature = _signature(found)
+    else:
+        signature = _signature(found) if inspect.isfunction(found) else None
+        if signature is not None:
+            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return signature, inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__)
 
 
 def _signature(function: Callable[..., object]) -> inspect.Signature | None:
@@ -240,15 +223,7 @@ def _missing(holder: object, name: str) -> str:
 
 def _near(holder: object, name: str) -> str | None:
     """A public name of the backend that may be `name` misspelled."""
-    taken = {member for protocol in (*_required_by_any(), *_OPTIONAL) for member in _members(protocol)}
+    taken = {member for protocol in (*_REQUIRED, *_OPTIONAL) for member in _members(protocol)}
     there = [one for one in dir(holder) if not one.startswith("_") and one not in taken]
     found = difflib.get_close_matches(name, there, n=1, cutoff=0.75)
     return one_line(found[0], 60) if found else None
-
-
-def _required_by_any() -> tuple[type, ...]:
-    return (WeightedBackend, SteppedBackend, FlagBackend, MetricsBackend)
-
-
-def _words(names: Sequence[str]) -> str:
-    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"

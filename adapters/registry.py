@@ -19,24 +19,9 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from adapters.contract import AdapterSpec, Backend, ConnectError, Context, TargetRef
+from adapters.contract import AdapterSpec, Backend, Context, TargetRef
+from adapters.contract import ConnectError as ConnectError
 from adapters.sanitize import one_line
-
-__all__ = [
-    "BUILT_IN",
-    "GROUP",
-    "LOGS_IN",
-    "Adapter",
-    "ConnectError",
-    "ContractMismatch",
-    "Listed",
-    "UnknownAdapter",
-    "check_class",
-    "connect",
-    "list_adapters",
-    "load",
-    "names",
-]
 
 GROUP = "warroom.adapters"
 
@@ -100,7 +85,7 @@ def load(name: str) -> Adapter:
     """
     if name in BUILT_IN:
         return _adapter(name, importlib.import_module(BUILT_IN[name]))
-    points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -113,9 +98,7 @@ def connect(name: str, given: Mapping[str, object], context: Context, targets: S
     """Load an adapter, connect its backend and check it against the Protocols of its kinds.
 
     Args:
-        name: the adapter's.
         given: its options, as the plan has them.
-        context: lent to the backend.
         targets: the plan's targets of this backend, whose capabilities are checked too.
 
     Raises:

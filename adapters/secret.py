@@ -29,11 +29,7 @@ class Secret(BaseModel):
         return self
 
     def reveal(self, source: str, key: str) -> str:
-        """Read the secret.
-
-        Args:
-            source: the plan's name of the backend, for the error.
-            key: the option's name, for the error.
+        """Read the secret. `source`, `key`: the plan's names of the backend and of the option, for the error.
 
         Raises:
             ConnectError: the variable is not set, the file cannot be read, or the secret is empty.

@@ -45,8 +45,8 @@ class Controller:
     async def look(self, name: str = "podinfo") -> None:
         """One look, as its clock makes it take once per interval."""
         canary = self._canary(name)
-        status, analysis = canary.status, canary.spec.analysis
-        if canary.spec.suspend:
+        status, analysis = canary.status, canary.analysis
+        if canary.suspend:
             return
         if status.phase in ("Initialized", "Succeeded", "Failed", "Waiting"):
             if self.wanted not in (status.applied, status.promoted):
@@ -75,7 +75,7 @@ class Controller:
         self._becomes(canary.meta.name, phase="Progressing", canaryWeight=0, iterations=0, lastAppliedSpec=self.wanted)
 
     async def _raise(self, canary: Canary) -> None:
-        status, each = canary.status, weights(canary.spec.analysis)
+        status, each = canary.status, weights(canary.analysis)
         if status.phase == "Progressing" and await self._yes(canary, "confirm-traffic-increase") is False:
             return
         if status.weight < each[-1]:
@@ -86,12 +86,12 @@ class Controller:
             self._becomes(canary.meta.name, phase="Promoting")
 
     async def _count(self, canary: Canary) -> None:
-        status, rounds = canary.status, canary.spec.analysis.iterations
+        status, rounds = canary.status, canary.analysis.iterations
         if status.iterations < rounds:
             self._becomes(canary.meta.name, iterations=status.iterations + 1)
         elif await self._yes(canary, "confirm-promotion") is False:
             self._becomes(canary.meta.name, phase="WaitingPromotion", iterations=rounds)
-        elif status.iterations == rounds and not canary.spec.analysis.match:
+        elif status.iterations == rounds and not canary.analysis.match:
             self._becomes(canary.meta.name, iterations=rounds + 1)
         else:
             self._becomes(canary.meta.name, phase="Promoting")

@@ -13,7 +13,6 @@ from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Rollout
-from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import ReplicaSet
 from tests.reading_rig import steps_read
 
@@ -338,8 +337,7 @@ def test_what_was_seen_survives_the_journal_letter_by_letter() -> None:
 
 @pytest.mark.parametrize("text", ["", "null", "[1]", "{}", '[1,"a","b",[["x"]],"","",""]'])
 def test_what_cannot_have_been_seen_is_refused(text: str) -> None:
-    with pytest.raises(BadGuardToken):
-        GuardToken.parse(text)
+    assert GuardToken.parse(text) is None
 
 
 # -- analyses --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import interval_s, weights
 from adapters.deploy.flagger.target import WantedTemplate, wanted_template
 from adapters.deploy.flagger.wire import Analysis, KubeEvent
-from adapters.kube.guard import BadGuardToken
 from tests.flagger_rig import ALL_GATES, GATES, canary, hook, target_object, under_way
 from tests.kube_fake import Json
 from tests.reading_rig import steps_read
@@ -289,7 +288,7 @@ def test_the_older_name_of_the_analysis_is_read_too() -> None:
     found["spec"]["analysis"] = None
     from adapters.deploy.flagger.wire import Canary
 
-    assert Canary.model_validate(found).spec.analysis.step_weights == [10, 30, 50]
+    assert Canary.model_validate(found).analysis.step_weights == [10, 30, 50]
 
 
 @pytest.mark.parametrize(
@@ -314,8 +313,7 @@ def test_what_was_seen_survives_the_journal() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '["a", "b", 0, "", "", ""]', "[" * 5000])
 def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
-    with pytest.raises(BadGuardToken):
-        GuardToken.parse(text)
+    assert GuardToken.parse(text) is None
 
 
 def test_a_gate_of_ours_may_carry_a_token_in_its_address_which_is_never_shown() -> None:

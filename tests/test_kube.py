@@ -25,7 +25,7 @@ from adapters.contract import (
 )
 from adapters.kube import Access, Kube, Object
 from adapters.kube.client import PAGE_BYTES, ListPage, is_newer
-from adapters.kube.jsonpatch import Operation, add, check, pointer, remove, replace
+from adapters.kube.jsonpatch import Operation, Patch, add, check, pointer, remove, replace
 from adapters.registry import ConnectError
 from tests.kube_fake import FakeCluster, HandClock, Hook, Sent, pages
 from tests.kube_rig import PERMIT, ROLLOUTS, kube
@@ -50,9 +50,7 @@ def _answers(method: str, answer: httpx.Response) -> Hook:
 async def patched(
     client: Kube, *operations: Operation, subresource: str | None = None, permit: Permit = PERMIT
 ) -> Object:
-    return await client.patch(
-        ROLLOUTS, "web", operations or OPERATIONS, permit=permit, verb="promote", subresource=subresource
-    )
+    return await client.patch(ROLLOUTS, "web", Patch(operations or OPERATIONS, subresource), "promote", permit)
 
 
 async def test_a_patch_says_what_it_is_who_sends_it_and_for_which_decision() -> None:

@@ -37,7 +37,7 @@ def script(folder: Path, body: str, **more: object) -> Plugin:
     path = folder / "login"
     path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\n{body}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return Plugin(V1, str(path), **more)  # type: ignore[arg-type]
+    return Plugin(version=V1, command=str(path), **more)
 
 
 def says(**status: str) -> str:
@@ -131,14 +131,14 @@ async def test_a_plugin_that_wants_a_terminal_while_the_screen_has_it_is_not_run
 
 
 async def test_a_plugin_that_is_not_installed_says_how_to_get_it() -> None:
-    plugin = Plugin(V1, "no-such-login-plugin", install_hint="brew install it")
+    plugin = Plugin(version=V1, command="no-such-login-plugin", install_hint="brew install it")
     with pytest.raises(NoAccess, match="login plugin no-such-login-plugin is not installed: brew install it"):
         await ran(plugin)
 
 
 async def test_a_version_that_no_cluster_still_speaks_is_refused() -> None:
     with pytest.raises(NoAccess, match=r"'client\.authentication\.k8s\.io/v1alpha1' is not v1 or v1beta1"):
-        await ran(Plugin("client.authentication.k8s.io/v1alpha1", "x"))
+        await ran(Plugin(version="client.authentication.k8s.io/v1alpha1", command="x"))
 
 
 class Counter:
@@ -162,7 +162,7 @@ class Counter:
 
 
 def logging_in(clock: HandClock, run: Counter) -> Login:
-    plugin = Plugin(V1, "x")
+    plugin = Plugin(version=V1, command="x")
     return Login("cluster", reach(plugin), plugin, clock, run)
 
 

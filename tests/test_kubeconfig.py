@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from adapters.kube import incluster, kubeconfig
+from adapters.kube import kubeconfig
 from adapters.kube.access import NoAccess
+from adapters.kube.options import pod_access
 
 SECRET = "eyJ.s3cret.token"
 
@@ -64,13 +65,13 @@ def test_a_path_is_relative_to_the_file_it_stands_in(tmp_path: Path) -> None:
     (tmp_path / "certs").mkdir()
     (tmp_path / "certs" / "ca.pem").write_bytes(b"CA")
     path = write(tmp_path / "certs" / "config", entry("prod", cluster={"certificate-authority": "ca.pem"}))
-    assert kubeconfig.access([path], None).ca == b"CA"
+    assert kubeconfig.access([path], None).tls.only == b"CA"
 
 
 def test_data_in_the_file_wins_over_a_path_beside_it(tmp_path: Path) -> None:
     data = base64.b64encode(b"inline").decode()
     cluster = {"certificate-authority": "nowhere.pem", "certificate-authority-data": data}
-    assert kubeconfig.access([write(tmp_path / "c", entry("prod", cluster=cluster))], None).ca == b"inline"
+    assert kubeconfig.access([write(tmp_path / "c", entry("prod", cluster=cluster))], None).tls.only == b"inline"
 
 
 def test_a_client_certificate_is_taken_with_its_key(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_proxy_server_name_and_insecure_are_taken(tmp_path: Path) -> None:
 def test_a_key_without_a_value_is_as_one_that_is_not_there(tmp_path: Path) -> None:
     cluster = {"certificate-authority": None, "insecure-skip-tls-verify": None, "proxy-url": None}
     access = kubeconfig.access([write(tmp_path / "c", entry("prod", cluster=cluster))], None)
-    assert (access.ca, access.insecure, access.proxy) == (None, False, None)
+    assert (access.tls.only, access.tls.insecure, access.proxy) == (None, False, None)
 
 
 def test_impersonation_becomes_headers(tmp_path: Path) -> None:
@@ -173,11 +174,11 @@ def test_a_pod_finds_its_own_account(tmp_path: Path) -> None:
     for name, text in (("token", SECRET), ("ca.crt", "CA"), ("namespace", "shop\n")):
         (tmp_path / name).write_text(text, encoding="utf-8")
     where = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
-    access = incluster.access(where, tmp_path)
+    access = pod_access(where, tmp_path)
     assert access is not None
-    assert (access.server, access.namespace, access.ca) == ("https://[fd00::1]:443", "shop", b"CA")
+    assert (access.server, access.namespace, access.tls.only) == ("https://[fd00::1]:443", "shop", b"CA")
     assert access.token_file == tmp_path / "token"
 
 
 def test_outside_a_pod_there_is_none(tmp_path: Path) -> None:
-    assert incluster.access({}, tmp_path) is None
+    assert pod_access({}, tmp_path) is None

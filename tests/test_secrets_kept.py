@@ -158,7 +158,7 @@ said = {"url": "http://127.0.0.1:9", "environment": "p", "token": {"env": "WARRO
 options = Options.model_validate(said)
 backend = connect(options, Context("flags", "r", SystemClock(), 1.0, 1.0, Path("/nonexistent")))
 print(repr(options), repr(backend), vars(backend).keys())
-raise RuntimeError(f"a bug that shows what it holds: {options!r} {backend!r} {backend._transport!r}")
+raise RuntimeError(f"a bug that shows what it holds: {options!r} {backend!r} {backend.transport!r}")
 """
 
 

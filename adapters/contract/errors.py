@@ -38,11 +38,13 @@ class BackendError(Exception):
     status: int | None = None
     """The HTTP status, where an answer had one."""
 
-    def __init__(self, source: str, verb: str, reason: str) -> None:
+    def __init__(self, source: str, verb: str, reason: str, retry_after_s: float | None = None) -> None:
         super().__init__(source, verb, reason)
         self.source = source
         self.verb = verb
         self.reason = reason
+        self.retry_after_s = retry_after_s
+        """How long the backend asks us to wait, where it says so (429 and 5xx)."""
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
@@ -89,11 +91,7 @@ class Moved(Refused):
 
 
 class Throttled(Refused):
-    """429. `retry_after_s` is how long the backend asks us to wait, where it says so."""
-
-    def __init__(self, source: str, verb: str, reason: str, retry_after_s: float | None = None) -> None:
-        super().__init__(source, verb, reason)
-        self.retry_after_s = retry_after_s
+    """429: too many requests."""
 
 
 class Rejected(Refused):
@@ -109,11 +107,7 @@ class TimedOut(OutcomeUnknown):
 
 
 class ServerFailed(OutcomeUnknown):
-    """5xx. `retry_after_s` as for Throttled."""
-
-    def __init__(self, source: str, verb: str, reason: str, retry_after_s: float | None = None) -> None:
-        super().__init__(source, verb, reason)
-        self.retry_after_s = retry_after_s
+    """5xx."""
 
 
 class BadReply(OutcomeUnknown):

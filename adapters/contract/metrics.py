@@ -49,14 +49,8 @@ class MetricQuery:
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """(part, query) pairs that are set, for the drill-down."""
-        parts = (
-            ("bad", self.bad),
-            ("good", self.good),
-            ("total", self.total),
-            ("value", self.value),
-            ("buckets", self.buckets),
-        )
-        return tuple((name, text) for name, text in parts if text is not None)
+        parts = {"bad": self.bad, "good": self.good, "total": self.total, "value": self.value, "buckets": self.buckets}
+        return tuple((name, text) for name, text in parts.items() if text is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,13 +215,11 @@ class TargetReading:
     def __str__(self) -> str:
         if self.on is False:
             return "off"
-        share = "?" if self.percent is None else f"{self.percent:g} %"
-        if self.steps is None or not self.steps.count:
-            return share
         steps, versions = self.steps, self.versions
+        if steps is None or not steps.count:
+            return "?" if self.percent is None else f"{self.percent:g} %"
         share = "?" if self.percent is None else f"{self.percent:.3g} %"
-        stopped = (
-            f" ({steps.waits})" if steps.waits is not None else " (aborted)" if self.phase is Phase.ABORTED else ""
-        )
+        why = steps.waits or ("aborted" if self.phase is Phase.ABORTED else "")
+        stopped = f" ({why})" if why else ""
         waiting = f" with {versions.release}" if versions.release is not None and versions.canary is None else ""
         return f"{share}, step {steps.step}/{steps.count}{stopped}{waiting}"

@@ -17,34 +17,18 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
-from adapters.contract import (
-    AdapterSpec,
-    Capabilities,
-    ConnectError,
-    Context,
-    Kind,
-    MetricQuery,
-    MetricReply,
-    Permit,
-    Phase,
-    Rejected,
-    ServerFailed,
-    Setting,
-    TargetReading,
-    TargetRef,
-    TimedOut,
-    Unreachable,
-    VersionsReading,
-    Window,
-)
+from adapters.contract.backends import Capabilities
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import ConnectError, Rejected, ServerFailed, TimedOut, Unreachable
+from adapters.contract.metrics import MetricQuery, MetricReply, Window
+from adapters.contract.spec import AdapterSpec
+from adapters.contract.targets import Kind, Phase, Setting, TargetReading, TargetRef, VersionsReading
 from adapters.embedded.changes import ChangeVerb, WorldChange
 from adapters.embedded.exposure import ExposureHistory, ExposureSpan
-from adapters.embedded.options import Options
+from adapters.embedded.options import Options as Options
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
 from adapters.sanitize import one_line
-
-__all__ = ["ADAPTER", "EmbeddedBackend", "Options", "connect"]
 
 CANARY_VERSION = "v42"
 BASELINE_VERSION = "v41"

@@ -55,7 +55,11 @@ class ExposureHistory:
             self._newest = max(self._newest, change.at)
             _extend(self._tracks.setdefault(change.target, []), replace(change, at=self._newest))
         self._tracks = {target: track for target, track in self._tracks.items() if track}
-        self._since, self._percent = self._traffic_split()
+        tracks = self._splitting()
+        self._since = sorted({-math.inf, *(span.since for track in tracks for span in track)})
+        """When the traffic split changes, and beside it the canary's share from then on."""
+        spans = ([span for track in tracks if (span := _span_at(track, moment)) is not None] for moment in self._since)
+        self._percent = [max((span.exposure for span in each), default=0.0) for each in spans]
 
     def not_before_newest(self, at: float) -> float:
         """Return `at`, or the newest change's time if that is later."""
@@ -63,9 +67,7 @@ class ExposureHistory:
 
     def span_at(self, target: str, at: float) -> ExposureSpan | None:
         """The span of `target` at `at` (seconds since the epoch). None when nothing had been done to it."""
-        track = self._tracks.get(target, [])
-        index = bisect_right(track, at, key=lambda span: span.since)
-        return track[index - 1] if index else None
+        return _span_at(self._tracks.get(target, []), at)
 
     def latest(self, target: str) -> ExposureSpan | None:
         """The newest span that a change made, whatever the time. None when the target was never touched."""
@@ -100,16 +102,10 @@ class ExposureHistory:
         deploys = [track for track in self._tracks.values() if track[-1].on is None]
         return deploys or list(self._tracks.values())
 
-    def _traffic_split(self) -> tuple[list[float], list[float]]:
-        tracks = self._splitting()
-        moments = sorted({-math.inf, *(span.since for track in tracks for span in track)})
-        shares = [max((_exposure_at(track, moment) for track in tracks), default=0.0) for moment in moments]
-        return moments, shares
 
-
-def _exposure_at(track: list[ExposureSpan], moment: float) -> float:
-    index = bisect_right(track, moment, key=lambda span: span.since)
-    return track[index - 1].exposure if index else 0.0
+def _span_at(track: list[ExposureSpan], at: float) -> ExposureSpan | None:
+    index = bisect_right(track, at, key=lambda span: span.since)
+    return track[index - 1] if index else None
 
 
 def _extend(track: list[ExposureSpan], change: WorldChange) -> None:
@@ -163,12 +159,6 @@ def _climb(start: ExposureSpan) -> Iterator[ExposureSpan]:
         if percent > rung.percent:
             at = rung.dated + DWELL_S
             rung = replace(
-                rung,
-                since=at,
-                dated=at,
-                percent=percent,
-                by="controller",
-                revision=rung.revision + 1,
-                was_exposed=True,
+                rung, since=at, dated=at, percent=percent, by="controller", revision=rung.revision + 1, was_exposed=True
             )
             yield rung

@@ -7,10 +7,10 @@ exposure has none: None, never a zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from statistics import fmean
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from adapters.contract import Buckets, Counts, Gauge, Reading
 from adapters.embedded.exposure import ExposureHistory
@@ -20,13 +20,34 @@ from adapters.embedded.traffic import EDGES, Family, TrafficModel
 _REMEMBERED = 20_000
 """Seconds cached per series before it starts over: well above any window, well below a night's growth."""
 
-_Requests = tuple[int, int]
-"""(total, bad)"""
-_Arms = tuple[_Requests | None, _Requests | None]
+_Numbers = tuple[int, ...] | None
+"""Of one arm in one second: (total, bad) or (total, slower than each edge)."""
+_Arms = tuple[_Numbers, _Numbers]
 _Levels = tuple[float | None, tuple[float, ...] | None]
-_Slower = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
-"""Per arm (total, slower than each edge)."""
-_Numbers = TypeVar("_Numbers")
+_T = TypeVar("_T")
+
+
+class _Drawn(Generic[_T]):
+    """Numbers of one kind by metric and second, each drawn once."""
+
+    def __init__(self, draw: Callable[[str, Family, int], _T]) -> None:
+        self._draw = draw
+        self._series: dict[tuple[str, Family], dict[int, _T]] = {}
+
+    def numbers(self, metric: str, family: Family, seconds: Sequence[int]) -> list[_T]:
+        """The numbers of `seconds`, in their order."""
+        series = self._series.setdefault((metric, family), {})
+        if len(series) > _REMEMBERED:
+            series.clear()
+        for second in seconds:
+            if second not in series:
+                series[second] = self._draw(metric, family, second)
+        return [series[second] for second in seconds]
+
+    def forget(self, since: float) -> None:
+        """Drop the numbers from `since` on."""
+        for name, series in self._series.items():
+            self._series[name] = _until(since, series)
 
 
 class SecondSeries:
@@ -38,71 +59,38 @@ class SecondSeries:
         self._exposure = ExposureHistory()
         self._began = math.inf
         self._split: dict[int, tuple[int, int]] = {}
-        self._counts: dict[tuple[str, Family], dict[int, _Arms]] = {}
-        self._levels: dict[tuple[str, Family], dict[int, _Levels]] = {}
-        self._slower: dict[tuple[str, Family], dict[int, _Slower]] = {}
+        self._counts, self._slower, self._levels = _Drawn(self._count), _Drawn(self._slow), _Drawn(self._level)
 
     def redraw(self, exposure: ExposureHistory, began: float, since: float) -> None:
         """Take another exposure and scenario beginning. They differ from the last only from `since` on."""
         self._exposure, self._began = exposure, began
-        if since == -math.inf:
-            self._split, self._counts, self._levels, self._slower = {}, {}, {}, {}
-            return
         self._split = _until(since, self._split)
-        self._counts = {name: _until(since, series) for name, series in self._counts.items()}
-        self._levels = {name: _until(since, series) for name, series in self._levels.items()}
-        self._slower = {name: _until(since, series) for name, series in self._slower.items()}
+        self._counts.forget(since)
+        self._slower.forget(since)
+        self._levels.forget(since)
 
     def counts(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
         """Sum the counts of the tick of `seconds` that begins at `at`."""
-        series = self._counts.setdefault((metric, family), {})
-        if len(series) > _REMEMBERED:
-            series.clear()
-        totals, bads, has_traffic = [0, 0], [0, 0], [False, False]
-        for second in seconds:
-            arms = series.get(second)
-            if arms is None:
-                arms = series[second] = self._count(metric, family, second)
-            for arm, requests in enumerate(arms):
-                if requests is not None:
-                    has_traffic[arm] = True
-                    totals[arm] += requests[0]
-                    bads[arm] += requests[1]
-        canary, baseline = (Counts(totals[arm], bads[arm]) if has_traffic[arm] else None for arm in (0, 1))
+        drawn = self._counts.numbers(metric, family, seconds)
+        canary, baseline = (Counts(*sums) if (sums := _sums(drawn, arm)) else None for arm in (0, 1))
         return Reading(at, canary, baseline)
 
     def histogram(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
         """Sum the histogram of the tick of `seconds` that begins at `at`."""
-        series = self._slower.setdefault((metric, family), {})
-        if len(series) > _REMEMBERED:
-            series.clear()
-        sums: list[list[int] | None] = [None, None]
-        for second in seconds:
-            arms = series.get(second)
-            if arms is None:
-                arms = series[second] = self._slow(metric, family, second)
-            for arm, numbers in enumerate(arms):
-                if numbers is not None:
-                    known = sums[arm]
-                    sums[arm] = list(numbers) if known is None else [a + b for a, b in zip(known, numbers, strict=True)]
-        canary, baseline = (None if numbers is None else _buckets(numbers) for numbers in sums)
+        drawn = self._slower.numbers(metric, family, seconds)
+        canary, baseline = (_buckets(*sums) if (sums := _sums(drawn, arm)) else None for arm in (0, 1))
         return Reading(at, canary, baseline)
 
     def gauge(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
         """Take each arm's last value in the tick of `seconds` that begins at `at`."""
-        series = self._levels.setdefault((metric, family), {})
-        if len(series) > _REMEMBERED:
-            series.clear()
         canary: Gauge | None = None
         baseline: Gauge | None = None
         for second in reversed(seconds):
-            levels = series.get(second)
-            if levels is None:
-                levels = series[second] = self._level(metric, family, second)
-            if canary is None and levels[0] is not None:
-                canary = Gauge(levels[0])
-            if baseline is None and levels[1] is not None:
-                baseline = Gauge(fmean(levels[1]), levels[1])
+            ((level, instances),) = self._levels.numbers(metric, family, [second])
+            if canary is None and level is not None:
+                canary = Gauge(level)
+            if baseline is None and instances is not None:
+                baseline = Gauge(fmean(instances), instances)
             if (canary is not None and baseline is not None) or self._exposure.is_constant(seconds):
                 break
         return Reading(at, canary, baseline)
@@ -113,7 +101,7 @@ class SecondSeries:
         canary = (requests[0], bad[0]) if percent > 0 else None
         return canary, (requests[1], bad[1]) if percent < 100 else None
 
-    def _slow(self, metric: str, family: Family, second: int) -> _Slower:
+    def _slow(self, metric: str, family: Family, second: int) -> _Arms:
         percent, requests = self._requests(second)
         slower = self._traffic.slower(metric, second, requests, self._factor(family, second))
         canary = (requests[0], *slower[0]) if percent > 0 else None
@@ -138,10 +126,15 @@ class SecondSeries:
         return self._scenario.factor(family, second - self._began)
 
 
-def _buckets(numbers: list[int]) -> Buckets:
-    total, *slower = numbers
+def _sums(drawn: list[_Arms], arm: int) -> list[int]:
+    """Add up an arm's numbers, place by place. Empty where it had no traffic."""
+    own = [numbers for arms in drawn if (numbers := arms[arm]) is not None]
+    return [sum(place) for place in zip(*own, strict=True)]
+
+
+def _buckets(total: int, *slower: int) -> Buckets:
     return Buckets(total, tuple((edge, total - slow) for edge, slow in zip(EDGES, slower, strict=True)))
 
 
-def _until(since: float, series: Mapping[int, _Numbers]) -> dict[int, _Numbers]:
+def _until(since: float, series: dict[int, _T]) -> dict[int, _T]:
     return {second: numbers for second, numbers in series.items() if second < since}

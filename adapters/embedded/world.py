@@ -38,8 +38,7 @@ class WorldSettings:
 
     def merge(self, other: WorldSettings) -> WorldSettings:
         """Merge both; raises ContradictionError where they differ."""
-        given = {field.name: getattr(other, field.name) for field in fields(other)}
-        given = {name: value for name, value in given.items() if value is not None}
+        given = {one.name: value for one in fields(other) if (value := getattr(other, one.name)) is not None}
         for name, value in given.items():
             ours = getattr(self, name)
             if ours is not None and ours != value:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.transport import Certificate, Tls
 
 
 class NoAccess(Exception):
     """Plan, kubeconfig and pod give no way to reach the cluster. One plain line."""
+
+
+class ConfigEntry(BaseModel):
+    """Base of a kubeconfig's entries. Unknown keys are ignored, a key without a value counts as absent."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, given: object) -> object:
+        return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
 
 class Variable(BaseModel):
@@ -23,18 +34,17 @@ class Variable(BaseModel):
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(ConfigEntry):
     """A login plugin, as the kubeconfig names it."""
 
-    version: str
-    """Its apiVersion: client.authentication.k8s.io/v1 or v1beta1."""
-    command: str
-    args: tuple[str, ...] = field(default=(), repr=False)
-    environment: tuple[Variable, ...] = field(default=(), repr=False)
-    install_hint: str = ""
-    provide_cluster_info: bool = False
-    interactive: str = "IfAvailable"
+    version: str = Field("", alias="apiVersion")
+    """client.authentication.k8s.io/v1 or v1beta1."""
+    command: str = ""
+    args: tuple[str, ...] = Field((), repr=False)
+    environment: tuple[Variable, ...] = Field((), alias="env", repr=False)
+    install_hint: str = Field("", alias="installHint")
+    provide_cluster_info: bool = Field(False, alias="provideClusterInfo")
+    interactive: str = Field("IfAvailable", alias="interactiveMode")
     """Never, IfAvailable or Always."""
 
     @property
@@ -51,12 +61,9 @@ class Access:
     """The kubeconfig's context, or "in-cluster"."""
     server: str
     namespace: str
-    ca: bytes | None = None
-    insecure: bool = False
-    server_name: str | None = None
+    tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
-    chain: bytes | None = None
-    key: bytes | None = field(default=None, repr=False)
+    certificate: Certificate | None = None
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
     """Read again from time to time: such tokens are renewed in place."""
@@ -64,13 +71,3 @@ class Access:
     plugin: Plugin | None = None
     impersonate: tuple[tuple[str, str], ...] = ()
     """Headers of impersonation."""
-
-    @property
-    def tls(self) -> Tls:
-        """The trust settings."""
-        return Tls(only=self.ca, server_name=self.server_name, insecure=self.insecure)
-
-    @property
-    def certificate(self) -> Certificate | None:
-        """The client certificate; None without one."""
-        return None if self.chain is None or self.key is None else Certificate(self.chain, self.key)

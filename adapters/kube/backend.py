@@ -1,20 +1,24 @@
-"""The base of every deploy backend on Kubernetes: its connection, permissions, warnings and redaction."""
+"""The base of every deploy backend on Kubernetes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from adapters.contract import Context
+from adapters.contract import Context, Rejected
 from adapters.kube.access import Access
-from adapters.kube.client import Kube
+from adapters.kube.client import Kube, Resource
+from adapters.kube.informer import Informer
 from adapters.kube.permissions import Need, Permissions
+from adapters.transport import HttpBackend
 
 if TYPE_CHECKING:
     import httpx
 
+TokenT = TypeVar("TokenT")
 
-class KubeBackend:
+
+class KubeBackend(HttpBackend):
     """A backend in one namespace of one cluster."""
 
     def __init__(
@@ -26,21 +30,26 @@ class KubeBackend:
         needs: Sequence[Need],
     ) -> None:
         """Opens nothing. `needs`: the permissions of its verbs. Raises ConnectError as `Kube` does."""
-        self.source = context.source
         self._context = context
         self._kube = Kube(context, access, namespace, client)
+        super().__init__(self._kube.transport)
         self._permissions = Permissions(self._kube, needs, context.clock, changed=context.changed)
+        self._informers: list[Informer] = []
 
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._kube.cautions
+    def _informer(self, resource: Resource) -> Informer:
+        """Make an informer that stops with this backend."""
+        self._informers.append(Informer(self._kube, resource, self._context.clock, changed=self._context.changed))
+        return self._informers[-1]
 
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._kube.hide(text)
+    def _parse_token(self, parse: Callable[[str], TokenT | None], seen: str, verb: str) -> TokenT:
+        """Parse the guard token of a call. Raises Rejected."""
+        if (token := parse(seen)) is None:
+            raise Rejected(self.source, verb, "not sent: the revision of the reading cannot be parsed")
+        return token
 
     async def aclose(self) -> None:
-        """Close the connections; a backend stops its informers first."""
+        """Stop the informers and close the connections."""
+        for informer in self._informers:
+            await informer.aclose()
         await self._permissions.aclose()
-        await self._kube.aclose()
+        await super().aclose()

@@ -11,10 +11,11 @@ without end and never notices a watch that was cut silently; the official client
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
@@ -23,9 +24,8 @@ from adapters.contract import BackendError, BadReply, ConnectError, Context, Mis
 from adapters.kube import jsonpatch, status
 from adapters.kube.access import Access
 from adapters.kube.login import identity_of
-from adapters.kube.resource import Resource
 from adapters.sanitize import one_line
-from adapters.transport import HttpOptions, Reply, Transport
+from adapters.transport import HttpBackend, HttpOptions, Reply, Transport
 
 Object = Mapping[str, Any]
 """One object as the cluster holds it."""
@@ -40,6 +40,28 @@ SILENCE_S = WATCH_S + 5.0
 """A watch that is silent for longer was cut on the way."""
 MANAGER = "warroom"
 """The name of our changes in an object's managedFields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object within one namespace."""
+
+    group: str
+    """ "" is the core group."""
+    version: str
+    plural: str
+    kind: str
+
+    def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of the collection, of one object, or of its subresource."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        parts = [f"{root}/{self.version}/namespaces/{quote(namespace, safe='')}/{self.plural}"]
+        parts += [quote(part, safe="") for part in (name, subresource) if part is not None]
+        return "/".join(parts)
+
+
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +83,12 @@ class WatchEvent:
     """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
     object: Object
 
-    @property
-    def version(self) -> str:
-        """The object's resourceVersion."""
-        return version_of(self.object)
-
 
 _WORDS = 600
 """Characters kept of a refusal: a policy engine names the resource and the policy first, and the reason last."""
 
 
-class Kube:
+class Kube(HttpBackend):
     """One namespace of one cluster."""
 
     def __init__(
@@ -81,13 +98,7 @@ class Kube:
         namespace: str | None = None,
         client: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Opens nothing and runs nothing.
-
-        Args:
-            context: of the adapter.
-            access: the way to the cluster.
-            namespace: instead of the namespace of `access`.
-            client: answers instead of the network, in tests.
+        """Opens nothing and runs nothing. `namespace` replaces that of `access`; `client` the network, in tests.
 
         Raises:
             ConnectError: the cluster's address or proxy cannot be used.
@@ -99,22 +110,23 @@ class Kube:
             key = {"url": "server", "proxy": "proxy-url"}.get(str(first["loc"][0]), "server")
             why = first["msg"].removeprefix("Value error, ")
             raise ConnectError(f"{context.source}: context {access.context}: {key} {why}") from None
-        self.source = context.source
         self.access = access
         self.namespace = namespace or access.namespace
         secrets = [secret for secret in (access.token, *(access.basic or ())[1:]) if secret]
-        self._transport = Transport(
-            context.source,
-            options,
-            identity=identity_of(context.source, access, context.clock),
-            tls=access.tls,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            max_bytes=PAGE_BYTES,
-            explain=status.explain,
-            words_limit=_WORDS,
-            client=client,
-            secrets=secrets,
+        super().__init__(
+            Transport(
+                context.source,
+                options,
+                identity=identity_of(context.source, access, context.clock),
+                tls=access.tls,
+                read_deadline_s=context.read_deadline_s,
+                write_deadline_s=context.write_deadline_s,
+                max_bytes=PAGE_BYTES,
+                explain=status.explain,
+                words_limit=_WORDS,
+                client=client,
+                secrets=secrets,
+            )
         )
 
     @property
@@ -122,51 +134,29 @@ class Kube:
         """The cluster and the namespace, for a decision card: "prod, namespace shop"."""
         return f"{self.access.context}, namespace {self.namespace}"
 
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._transport.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact the secrets that the transport knows."""
-        return self._transport.hide(text)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()
-
-    async def get(self, resource: Resource, name: str, subresource: str | None = None, verb: str = "read") -> Object:
+    async def get(self, resource: Resource, name: str, verb: str = "read") -> Object:
         """Read one object. `verb`: the write that the read prepares, if any. Raises BackendError."""
-        path = resource.path(self.namespace, name, subresource)
-        return self._object(await self._transport.read("GET", path, verb=verb), verb)
+        return self._object(await self.transport.read("GET", resource.path(self.namespace, name), verb=verb), verb)
 
     async def page(
-        self,
-        resource: Resource,
-        *,
-        more: str | None = None,
-        labels: str | None = None,
-        fields: str | None = None,
-        limit: int = PAGE,
+        self, resource: Resource, *, more: str | None = None, fields: str | None = None, limit: int = PAGE
     ) -> ListPage:
-        """Read one page of a list, from the start or from `more`. `labels`, `fields`: selectors.
+        """Read one page of a list, from the start or from `more`. `fields`: a field selector.
 
         Raises:
             Rejected with status 410: `more` is too old; begin again.
             Missing: the cluster has no such resource, or shows us no such namespace.
             BackendError: any other of a read.
         """
-        params = {"limit": str(limit)}
-        if labels is not None:
-            params["labelSelector"] = labels
-        if fields is not None:
-            params["fieldSelector"] = fields
-        if more is not None:
-            params["continue"] = more
+        given = {"limit": str(limit), "fieldSelector": fields, "continue": more}
+        params = {key: value for key, value in given.items() if value is not None}
         try:
-            reply = await self._transport.read("GET", resource.path(self.namespace), params=params)
-        except Missing as error:
-            raise self._missing_error(resource, error) from None
+            reply = await self.transport.read("GET", resource.path(self.namespace), params=params)
+        except Missing as error:  # an unknown resource is answered with plain text, a missing object with a Status
+            if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
+                raise
+            kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+            raise Missing(self.source, "read", f"the cluster knows no {kind}: is it installed there?") from None
         body = self._object(reply)
         items, meta = body.get("items"), body.get("metadata")
         if not isinstance(items, list) or not isinstance(meta, dict) or not all(isinstance(one, dict) for one in items):
@@ -174,7 +164,7 @@ class Kube:
         return ListPage(tuple(items), str(meta.get("resourceVersion", "")), meta.get("continue") or None)
 
     async def watch(
-        self, resource: Resource, version: str, *, labels: str | None = None, opened: Callable[[], None]
+        self, resource: Resource, version: str, *, opened: Callable[[], None]
     ) -> AsyncGenerator[WatchEvent, None]:
         """Yield the events since `version`, until the server ends the watch. Such an end is no fault.
 
@@ -189,23 +179,12 @@ class Kube:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_S),
         }
-        if labels is not None:
-            params["labelSelector"] = labels
-        lines = self._transport.follow(resource.path(self.namespace), params=params, silence_s=SILENCE_S, opened=opened)
+        lines = self.transport.follow(resource.path(self.namespace), params=params, silence_s=SILENCE_S, opened=opened)
         async with aclosing(lines):
             async for line in lines:
                 yield self._event(line)
 
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        operations: Sequence[jsonpatch.Operation],
-        *,
-        permit: Permit,
-        verb: str,
-        subresource: str | None = None,
-    ) -> Object:
+    async def patch(self, resource: Resource, name: str, patch: jsonpatch.Patch, verb: str, permit: Permit) -> Object:
         """Change one object, if every test holds, and return it. Sent once.
 
         Raises:
@@ -214,12 +193,12 @@ class Kube:
             BackendError: any other of a write.
         """
         try:
-            reply = await self._transport.write(
+            reply = await self.transport.write(
                 "PATCH",
-                resource.path(self.namespace, name, subresource),
+                resource.path(self.namespace, name, patch.subresource),
                 permit=permit,
                 verb=verb,
-                json=[operation.wire() for operation in operations],
+                json=[operation.wire() for operation in patch.operations],
                 content_type=jsonpatch.CONTENT_TYPE,
                 params={"fieldManager": MANAGER},
             )
@@ -231,9 +210,7 @@ class Kube:
             raise
         return self._object(reply, verb)
 
-    async def is_allowed(
-        self, resource: Resource, verb: str, *, subresource: str | None = None, name: str = ""
-    ) -> bool:
+    async def is_allowed(self, resource: Resource, verb: str, subresource: str | None = None) -> bool:
         """Whether the cluster lets us `verb` the resource. True is no promise: admission may still refuse.
 
         Raises:
@@ -246,7 +223,7 @@ class Kube:
             "version": resource.version,
             "resource": resource.plural,
             "subresource": subresource or "",
-            "name": name,
+            "name": "",
         }
         review = {
             "apiVersion": "authorization.k8s.io/v1",
@@ -254,19 +231,11 @@ class Kube:
             "spec": {"resourceAttributes": attributes},
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        answer = self._object(await self._transport.read("POST", path, json=review))
-        result = answer.get("status")
-        if not isinstance(result, dict) or not isinstance(result.get("allowed"), bool):
+        result = self._object(await self.transport.read("POST", path, json=review)).get("status")
+        allowed = result.get("allowed") if isinstance(result, dict) else None
+        if not isinstance(allowed, bool):
             raise BadReply(self.source, "read", "not an answer to an access review")
-        allowed: bool = result["allowed"]
         return allowed
-
-    def _missing_error(self, resource: Resource, error: Missing) -> Missing:
-        """Improve the words for an unknown resource. It is answered with plain text, a missing object with a Status."""
-        if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
-            return error
-        kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-        return Missing(self.source, "read", f"the cluster knows no {kind}: is it installed there?")
 
     def _object(self, reply: Reply, verb: str = "read") -> Object:
         value = reply.json()
@@ -281,28 +250,28 @@ class Kube:
         except (ValueError, RecursionError, TypeError, KeyError):
             raise BadReply(self.source, "watch", "not an event of a watch") from None
         if kind == "ERROR":
-            raise self._watch_error(found)
+            code, message = status.code_of(found)
+            error = Rejected(self.source, "watch", f"the watch ended: {one_line(message, 160) or 'no reason given'}")
+            error.status = code or None
+            raise error
         if not isinstance(kind, str) or not isinstance(found, dict):
             raise BadReply(self.source, "watch", "not an event of a watch")
         return WatchEvent(kind, found)
 
-    def _watch_error(self, found: object) -> BackendError:
-        code, message = status.code_of(found)
-        error = Rejected(self.source, "watch", f"the watch ended: {one_line(message, 160) or 'no reason given'}")
-        error.status = code or None
-        return error
-
 
 def version_of(found: Object) -> str:
     """An object's resourceVersion, "" where it has none."""
-    meta = found.get("metadata")
-    return str(meta.get("resourceVersion", "")) if isinstance(meta, Mapping) else ""
+    return _meta_text(found, "resourceVersion")
 
 
 def name_of(found: Object) -> str:
     """An object's name, "" where it has none."""
+    return _meta_text(found, "name")
+
+
+def _meta_text(found: Object, key: str) -> str:
     meta = found.get("metadata")
-    return str(meta.get("name", "")) if isinstance(meta, Mapping) else ""
+    return str(meta.get(key, "")) if isinstance(meta, Mapping) else ""
 
 
 def is_newer(one: str, other: str) -> bool:

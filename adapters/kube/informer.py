@@ -12,9 +12,9 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
-from adapters.contract import BackendError, Clock, Missing, ServerFailed, Throttled
-from adapters.kube.client import WATCH_S, Kube, Object, is_newer, name_of, version_of
-from adapters.kube.resource import Resource
+from adapters.contract import BackendError, Clock, Missing, Permit
+from adapters.kube.client import WATCH_S, Kube, Object, Resource, is_newer, name_of, version_of
+from adapters.kube.jsonpatch import Patch
 from adapters.sanitize import one_line
 
 _log = logging.getLogger("warroom.adapters.kube")
@@ -35,15 +35,12 @@ _MAX_FAILURES = 3
 class Informer:
     """One collection of a cluster, kept up to date by a task. The task starts with the first read."""
 
-    def __init__(
-        self, kube: Kube, resource: Resource, clock: Clock, *, changed: Callable[[], None], labels: str | None = None
-    ) -> None:
+    def __init__(self, kube: Kube, resource: Resource, clock: Clock, *, changed: Callable[[], None]) -> None:
         """Starts nothing. `changed` is called, in the loop, whenever an object changes."""
         self._kube = kube
         self._resource = resource
         self._clock = clock
         self._notify = changed
-        self._labels = labels
         self._objects: dict[str, Object] = {}
         self._version = ""
         self._alive_at = float("-inf")
@@ -69,19 +66,20 @@ class Informer:
             BackendError: it had to be read from the cluster, and the read failed.
         """
         self._requested.add(name)
-        await self._wait_for_list()
+        self.start()
+        await self._first.wait()
         if not self._is_fresh() or name not in self._objects:  # it may have been created a moment ago
             await self._fetch(name)
         found = self._objects.get(name)
         if found is None:
-            raise Missing(
-                self._kube.source, "read", f"no {self._resource.kind} {one_line(name, 80)} in {self._kube.namespace}"
-            )
+            gone = f"no {self._resource.kind} {one_line(name, 80)} in {self._kube.namespace}"
+            raise Missing(self._kube.source, "read", gone)
         return found
 
     async def all(self) -> Mapping[str, Object]:
         """Return every object by name. Raises BackendError where a read of the cluster was needed, and failed."""
-        await self._wait_for_list()
+        self.start()
+        await self._first.wait()
         if not self._is_fresh():
             await self._relist()
         return self._objects
@@ -93,6 +91,22 @@ class Informer:
             self._objects[name] = found
             self._changed_at[name] = self._clock.monotonic()
             self._count_change()
+
+    async def fresh(self, name: str, verb: str) -> Object:
+        """Read an object from the cluster itself, for `verb`. Raises BackendError."""
+        found = await self._kube.get(self._resource, name, verb)
+        self.put(found)
+        return found
+
+    async def patch(self, name: str, patch: Patch, verb: str, permit: Permit) -> Object:
+        """Change an object by `Kube.patch`. Its answer is the newest state that is known. Raises BackendError."""
+        try:
+            found = await self._kube.patch(self._resource, name, patch, verb, permit)
+        except BackendError:
+            self.invalidate()  # the object may not be what we thought
+            raise
+        self.put(found)
+        return found
 
     def idle_s(self, name: str) -> float:
         """Seconds since an object was last seen to change. Infinite if it never was."""
@@ -127,10 +141,6 @@ class Informer:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name=f"informer {self._kube.source} {self._resource.plural}")
 
-    async def _wait_for_list(self) -> None:
-        self.start()
-        await self._first.wait()
-
     async def _fetch(self, name: str) -> None:
         if len(self._requested) > GET_LIMIT:
             await self._relist()
@@ -152,8 +162,6 @@ class Informer:
             self._relisting = asyncio.create_task(self._list(), name=f"list {self._resource.plural}")
             self._relisting.add_done_callback(_retrieve_exception)
         await asyncio.shield(self._relisting)
-
-    # -- the task ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         failures = 0
@@ -185,13 +193,12 @@ class Informer:
 
     async def _list(self) -> None:
         objects: dict[str, Object] = {}
-        page = await self._kube.page(self._resource, labels=self._labels)
-        while True:
-            objects.update((name_of(found), found) for found in page.objects)
-            if page.more is None:
-                break
+        page = await self._kube.page(self._resource)
+        objects.update((name_of(found), found) for found in page.objects)
+        while page.more is not None:
             await asyncio.sleep(0)  # a long list comes in pages, and others run between them
-            page = await self._kube.page(self._resource, labels=self._labels, more=page.more)
+            page = await self._kube.page(self._resource, more=page.more)
+            objects.update((name_of(found), found) for found in page.objects)
         for name, known in self._objects.items():  # objects that a write returned after this list was begun
             if is_newer(version_of(known), page.version):
                 objects[name] = known
@@ -202,12 +209,10 @@ class Informer:
             self._count_change()
 
     async def _follow(self) -> None:
-        """Follow one watch to its end."""
-        events = self._kube.watch(self._resource, self._version, labels=self._labels, opened=self._mark_alive)
-        async with aclosing(events):
+        async with aclosing(self._kube.watch(self._resource, self._version, opened=self._mark_alive)) as events:
             async for event in events:
                 self._take(event.kind, event.object)
-                self._version = event.version or self._version
+                self._version = version_of(event.object) or self._version
                 self._mark_alive()
         self._mark_alive()
 
@@ -227,9 +232,9 @@ class Informer:
 
 def _rest_s(failures: int, fault: BackendError | None) -> float:
     """Seconds to leave the cluster alone. More with every failure, and at least its Retry-After."""
-    wanted_s = fault.retry_after_s if isinstance(fault, Throttled | ServerFailed) else None
+    wanted_s = fault.retry_after_s if fault is not None and fault.retry_after_s is not None else 0.0
     spread = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(wanted_s or 0.0, 2 * _LONGEST_REST_S))
+    return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(wanted_s, 2 * _LONGEST_REST_S))
 
 
 def _retrieve_exception(task: asyncio.Task[None]) -> None:

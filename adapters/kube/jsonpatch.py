@@ -33,6 +33,22 @@ class Operation:
         return f"{self.op} {path}" if self.op == "remove" else f"{self.op} {path} {_value_text(self.value)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One call that changes an object."""
+
+    operations: tuple[Operation, ...]
+    subresource: str | None = None
+    """"status" takes the changes of a status, and nothing else."""
+    urgent: bool = False
+    """True: it does not wait for a quiet moment."""
+
+    def line(self, where: str) -> str:
+        """Format the call on one line: "PATCH rollouts/web/status: test ..; remove .."."""
+        operations = "; ".join(str(operation) for operation in self.operations)
+        return f"PATCH {where}{f'/{self.subresource}' if self.subresource else ''}: {operations}"
+
+
 def check(*path: Part, value: object) -> Operation:
     """Make a `test`: nothing is changed unless `path` reads `value`. A missing path fails too."""
     return Operation("test", path, value)

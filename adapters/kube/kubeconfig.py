@@ -2,7 +2,7 @@
 
 The first file to name a cluster, user, context or current-context wins; relative paths are those of the file they stand
 in; files of $KUBECONFIG that do not exist are passed over. Source: client-go's clientcmd, ClientConfigLoadingRules.
-Elsewhere: running a login plugin (`plugin`), and the pod's own account (`incluster`).
+Elsewhere: running a login plugin (`plugin`), and the pod's own account (`options`).
 """
 
 from __future__ import annotations
@@ -14,28 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from adapters.kube.access import Access, NoAccess, Plugin, Variable
+from adapters.kube.access import Access, ConfigEntry, NoAccess, Plugin
 from adapters.sanitize import one_line
+from adapters.transport import Certificate, Tls
 
 _LARGEST = 4 * 1024 * 1024
 
 
-class _Entry(BaseModel):
-    """Base of every entry. Unknown keys are ignored, a key without a value counts as absent."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent(cls, given: object) -> object:
-        return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
-
-
-class _Cluster(_Entry):
+class _Cluster(ConfigEntry):
     server: str = ""
     ca_file: str = Field("", alias="certificate-authority")
     ca_data: str = Field("", alias="certificate-authority-data")
@@ -44,17 +34,7 @@ class _Cluster(_Entry):
     proxy: str = Field("", alias="proxy-url")
 
 
-class _Exec(_Entry):
-    version: str = Field("", alias="apiVersion")
-    command: str = ""
-    args: list[str] | None = None
-    env: list[Variable] | None = None
-    install_hint: str = Field("", alias="installHint")
-    provide_cluster_info: bool = Field(False, alias="provideClusterInfo")
-    interactive: str = Field("", alias="interactiveMode")
-
-
-class _User(_Entry):
+class _User(ConfigEntry):
     token: str = ""
     token_file: str = Field("", alias="tokenFile")
     certificate_file: str = Field("", alias="client-certificate")
@@ -63,39 +43,39 @@ class _User(_Entry):
     key_data: str = Field("", alias="client-key-data")
     username: str = ""
     password: str = ""
-    exec: _Exec | None = None
+    exec: Plugin | None = None
     provider: dict[str, object] | None = Field(None, alias="auth-provider")
     impersonate: str = Field("", alias="as")
     impersonate_uid: str = Field("", alias="as-uid")
-    impersonate_groups: list[str] | None = Field(None, alias="as-groups")
+    impersonate_groups: tuple[str, ...] = Field((), alias="as-groups")
 
 
-class _Context(_Entry):
+class _Context(ConfigEntry):
     cluster: str = ""
     user: str = ""
     namespace: str = ""
 
 
-class _NamedCluster(_Entry):
+class _NamedCluster(ConfigEntry):
     name: str
     cluster: _Cluster = _Cluster()
 
 
-class _NamedUser(_Entry):
+class _NamedUser(ConfigEntry):
     name: str
     user: _User = _User()
 
 
-class _NamedContext(_Entry):
+class _NamedContext(ConfigEntry):
     name: str
     context: _Context = _Context()
 
 
-class _File(_Entry):
-    clusters: list[_NamedCluster] | None = None
-    users: list[_NamedUser] | None = None
-    contexts: list[_NamedContext] | None = None
-    current: str | None = Field(None, alias="current-context")
+class _File(ConfigEntry):
+    clusters: tuple[_NamedCluster, ...] = ()
+    users: tuple[_NamedUser, ...] = ()
+    contexts: tuple[_NamedContext, ...] = ()
+    current: str = Field("", alias="current-context")
 
 
 @dataclass
@@ -158,9 +138,7 @@ def _read(path: Path) -> _File:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError as error:
-        raise NoAccess(
-            f"kubeconfig {path} cannot be read: {(error.strerror or 'input/output error').lower()}"
-        ) from None
+        raise NoAccess(f"kubeconfig {path} cannot be read: {_why(error)}") from None
     if len(data) > _LARGEST:
         raise NoAccess(f"kubeconfig {path} is larger than {_LARGEST // 1024 // 1024} MiB")
     try:
@@ -174,13 +152,13 @@ def _read(path: Path) -> _File:
 
 
 def _merge(merged: _MergedConfig, file: _File, folder: Path) -> None:
-    for cluster in file.clusters or ():
+    for cluster in file.clusters:
         merged.clusters.setdefault(cluster.name, (cluster.cluster, folder))
-    for user in file.users or ():
+    for user in file.users:
         merged.users.setdefault(user.name, (user.user, folder))
-    for context in file.contexts or ():
+    for context in file.contexts:
         merged.contexts.setdefault(context.name, context.context)
-    merged.current = merged.current or file.current or ""
+    merged.current = merged.current or file.current
 
 
 def _access_of(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
@@ -196,16 +174,14 @@ def _access_of(name: str, context: _Context, of: tuple[_Cluster, Path], by: tupl
     key = _bytes(name, "client-key", user.key_data, user.key_file, home)
     if (chain is None) != (key is None):
         raise NoAccess(f"context {name}: its user needs client-certificate and client-key, both or neither")
+    ca = _bytes(name, "certificate-authority", cluster.ca_data, cluster.ca_file, folder)
     return Access(
         context=name,
         server=cluster.server.rstrip("/"),
         namespace=context.namespace or "default",
-        ca=_bytes(name, "certificate-authority", cluster.ca_data, cluster.ca_file, folder),
-        insecure=cluster.insecure,
-        server_name=cluster.server_name or None,
+        tls=Tls(only=ca, server_name=cluster.server_name or None, insecure=cluster.insecure),
         proxy=cluster.proxy or None,
-        chain=chain,
-        key=key,
+        certificate=None if chain is None or key is None else Certificate(chain, key),
         token=user.token or None,
         token_file=home / user.token_file if user.token_file else None,
         basic=(user.username, user.password) if user.username else None,
@@ -214,20 +190,12 @@ def _access_of(name: str, context: _Context, of: tuple[_Cluster, Path], by: tupl
     )
 
 
-def _plugin(name: str, entry: _Exec, home: Path) -> Plugin:
-    if not entry.command:
+def _plugin(name: str, plugin: Plugin, home: Path) -> Plugin:
+    if not plugin.command:
         raise NoAccess(f"context {name}: its exec plugin names no command")
     # A command with a slash is a file, relative to its kubeconfig; one without is looked up on the path.
-    command = str(home / entry.command) if "/" in entry.command else entry.command
-    return Plugin(
-        version=entry.version,
-        command=command,
-        args=tuple(entry.args or ()),
-        environment=tuple(entry.env or ()),
-        install_hint=one_line(entry.install_hint, 200),
-        provide_cluster_info=entry.provide_cluster_info,
-        interactive=entry.interactive or "IfAvailable",
-    )
+    command = str(home / plugin.command) if "/" in plugin.command else plugin.command
+    return plugin.model_copy(update={"command": command, "install_hint": one_line(plugin.install_hint, 200)})
 
 
 def _impersonation(user: _User) -> tuple[tuple[str, str], ...]:
@@ -237,7 +205,7 @@ def _impersonation(user: _User) -> tuple[tuple[str, str], ...]:
     headers = [("Impersonate-User", user.impersonate)]
     if user.impersonate_uid:
         headers.append(("Impersonate-Uid", user.impersonate_uid))
-    return (*headers, *(("Impersonate-Group", group) for group in user.impersonate_groups or ()))
+    return (*headers, *(("Impersonate-Group", group) for group in user.impersonate_groups))
 
 
 def _bytes(name: str, key: str, data: str, file: str, folder: Path) -> bytes | None:
@@ -252,5 +220,8 @@ def _bytes(name: str, key: str, data: str, file: str, folder: Path) -> bytes | N
     try:
         return (folder / file).read_bytes()
     except OSError as error:
-        why = (error.strerror or "input/output error").lower()
-        raise NoAccess(f"context {name}: {key} {folder / file} cannot be read: {why}") from None
+        raise NoAccess(f"context {name}: {key} {folder / file} cannot be read: {_why(error)}") from None
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or "input/output error").lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from adapters.contract import Clock, NotSent
 from adapters.kube import plugin as plugins
@@ -75,16 +75,11 @@ class TokenFile:
 
 
 _logged_in: dict[tuple[Plugin, str], PluginCredentials] = {}
-"""(plugin, server) -> credentials: one login serves every backend of this process, and the screen that starts after
-it."""
+"""(plugin, server) -> credentials: one login serves every backend of this process, and the screen after it."""
 
 
 async def log_in(access: Access, *, terminal: bool) -> None:
-    """Run the login plugin, if one has not run yet.
-
-    Raises:
-        NoAccess: the plugin fails.
-    """
+    """Run the login plugin, if one has not run yet. Raises NoAccess: the plugin fails."""
     if access.plugin is not None and (access.plugin, access.server) not in _logged_in:
         _logged_in[access.plugin, access.server] = await plugins.run(access.plugin, access, terminal=terminal)
 
@@ -99,6 +94,7 @@ class Login:
         self._source = source
         self._access = access
         self._plugin = plugin
+        self._key = (plugin, access.server)
         self._clock = clock
         self._run = run or (lambda plugin, access: plugins.run(plugin, access, terminal=False))
         self._task: asyncio.Task[PluginCredentials] | None = None
@@ -117,15 +113,21 @@ class Login:
         Raises:
             NotSent: the plugin failed. For REST_S a poll gets the same error without another run; a write runs it.
         """
-        kept = _logged_in.get((self._plugin, self._access.server))
+        kept = _logged_in.get(self._key)
         resting = self._clock.monotonic() - self._began < REST_S
         fresh = resting and self._failed is None and self._task is None  # a plugin may give what has expired already
-        if kept is not None and (fresh or self._is_valid(kept.until)):
+        if kept is not None and (
+            fresh or kept.until is None or self._clock.now() < kept.until - timedelta(seconds=EARLY_S)
+        ):
             return kept.credentials
         if self._task is None and self._failed is not None and resting and verb in _POLLS:
             raise NotSent(self._source, verb, self._failed)
+        if self._task is None:
+            self._began = self._clock.monotonic()
+            self._task = asyncio.create_task(self._renew(), name=f"log in {self._source}")
+            self._task.add_done_callback(self._finish)
         try:
-            return (await asyncio.shield(self._renewal())).credentials
+            return (await asyncio.shield(self._task)).credentials
         except NoAccess as error:
             raise NotSent(self._source, verb, f"not sent: {error}") from None
 
@@ -135,28 +137,16 @@ class Login:
         A plugin is not run again and again where the server says no; the operator who decides may have logged in again
         a moment ago.
         """
-        key = (self._plugin, self._access.server)
-        kept = _logged_in.get(key)
+        kept = _logged_in.get(self._key)
         if kept is None or kept.credentials != shown:
             return True  # they were renewed meanwhile
         if verb in _POLLS and self._clock.monotonic() - self._began < REST_S:
             return False
-        del _logged_in[key]
+        del _logged_in[self._key]
         return True
 
-    def _is_valid(self, until: datetime | None) -> bool:
-        return until is None or self._clock.now() < until - timedelta(seconds=EARLY_S)
-
-    def _renewal(self) -> asyncio.Task[PluginCredentials]:
-        if self._task is None:
-            self._began = self._clock.monotonic()
-            self._task = asyncio.create_task(self._renew(), name=f"log in {self._source}")
-            self._task.add_done_callback(self._finish)
-        return self._task
-
     async def _renew(self) -> PluginCredentials:
-        kept = await self._run(self._plugin, self._access)
-        _logged_in[self._plugin, self._access.server] = kept
+        _logged_in[self._key] = kept = await self._run(self._plugin, self._access)
         return kept
 
     def _finish(self, task: asyncio.Task[PluginCredentials]) -> None:

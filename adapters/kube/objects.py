@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.contract import BadReply
+from adapters.contract import BadReply, Missing, Rejected
 from adapters.kube.client import Object, name_of, version_of
 from adapters.kube.informer import Informer
-from adapters.sanitize import first_flaw
+from adapters.sanitize import first_flaw, one_line
 
 W = TypeVar("W", bound=BaseModel)
 
@@ -18,8 +18,9 @@ W = TypeVar("W", bound=BaseModel)
 class ParseCache(Generic[W]):
     """Parses objects of one kind, each version of an object once."""
 
-    def __init__(self, source: str, model: type[W]) -> None:
+    def __init__(self, source: str, model: type[W], keeper: str = "Kubernetes") -> None:
         self._source = source
+        self._keeper = keeper
         self._model = model
         self._kept: dict[str, tuple[str, W]] = {}
 
@@ -32,7 +33,7 @@ class ParseCache(Generic[W]):
         try:
             parsed = self._model.model_validate(found)
         except ValidationError as error:
-            raise BadReply(self._source, "read", f"not what Kubernetes keeps: {first_flaw(error)}") from None
+            raise BadReply(self._source, "read", f"not what {self._keeper} keeps: {first_flaw(error)}") from None
         self._kept[name] = (version, parsed)
         return parsed
 
@@ -58,10 +59,27 @@ class OwnerIndex:
 
 def template_of(replica_set: Object, label: str) -> Any:
     """Return a ReplicaSet's pod template without `label`, which its controller added."""
-    template = dict(replica_set["spec"]["template"])
-    meta = dict(template.get("metadata") or {})
+    template = replica_set["spec"]["template"]
+    meta = template.get("metadata") or {}
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != label}
     return {**template, "metadata": {**meta, "labels": labels}}
+
+
+def replica_set_of_version(source: str, sets: Iterable[Object], label: str, version: str) -> Object:
+    """Find the ReplicaSet of a version, which `label` names. Raises Missing."""
+    for found in sets:
+        if found["metadata"].get("labels", {}).get(label) == version:
+            return found
+    raise Missing(source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
+
+
+def replica_set_of_revision(source: str, sets: Iterable[Object], annotation: str, number: str) -> Object:
+    """Find the ReplicaSet of a revision, which `annotation` names, for an undo. Raises Rejected."""
+    there = {found["metadata"].get("annotations", {}).get(annotation, ""): found for found in sets}
+    if number not in there:
+        known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
+        raise Rejected(source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
+    return there[number]
 
 
 def _owner(found: Object) -> str:

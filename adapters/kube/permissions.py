@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.contract import BackendError, Clock
-from adapters.kube.client import Kube
-from adapters.kube.resource import Resource
+from adapters.kube.client import Kube, Resource
 
 KEPT_S = 300.0
 """How long the answers are kept."""
@@ -28,7 +27,7 @@ class Need:
     subresource: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.verb} on {self.resource.rbac_name(self.subresource)}"
+        return f"{self.verb} on {self.resource.plural}" + (f"/{self.subresource}" if self.subresource else "")
 
 
 class Permissions:
@@ -44,9 +43,7 @@ class Permissions:
         self._task: asyncio.Task[None] | None = None
 
     def lacking(self, needs: Mapping[str, tuple[Need, ...]]) -> dict[str, str]:
-        """Map each verb that lacks a permission to a line.
-
-        The line reads "you lack patch on rollouts/status in shop".
+        """Map each verb that lacks a permission to a line: "you lack patch on rollouts/status in shop".
 
         Asks the cluster in the background when the answers are old.
         """
@@ -76,6 +73,6 @@ class Permissions:
 
     async def _is_lacking(self, need: Need) -> bool | None:
         try:
-            return not await self._kube.is_allowed(need.resource, need.verb, subresource=need.subresource)
+            return not await self._kube.is_allowed(need.resource, need.verb, need.subresource)
         except BackendError:
             return None

@@ -13,11 +13,12 @@ import json
 import os
 import signal
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.kube.access import Access, NoAccess, Plugin
+from adapters.kube.wire import Moment
 from adapters.sanitize import one_line
 from adapters.transport import Certificate, Credentials
 
@@ -43,7 +44,7 @@ class _CredentialStatus(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     token: str = ""
-    expires: datetime | None = Field(None, alias="expirationTimestamp")
+    expires: Moment | None = Field(None, alias="expirationTimestamp")
     chain: str = Field("", alias="clientCertificateData")
     key: str = Field("", alias="clientKeyData")
 
@@ -75,7 +76,7 @@ async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: flo
     process = await _start(plugin, access, asks)
     try:
         async with asyncio.timeout(within_s):
-            answer, complaint = await _output(process)
+            answer, complaint = await asyncio.gather(_read_bounded(process.stdout), _read_bounded(process.stderr))
             code = await process.wait()
     except TimeoutError:
         raise NoAccess(f"login plugin {plugin.name} gave no answer within {within_s:g} s") from None
@@ -112,29 +113,21 @@ async def _start(plugin: Plugin, access: Access, asks: bool) -> asyncio.subproce
 def _request(plugin: Plugin, access: Access, asks: bool) -> dict[str, object]:
     spec: dict[str, object] = {"interactive": asks}
     if plugin.provide_cluster_info:
-        cluster: dict[str, object] = {"server": access.server}
-        if access.ca is not None:
-            cluster["certificate-authority-data"] = base64.b64encode(access.ca).decode()
-        if access.server_name is not None:
-            cluster["tls-server-name"] = access.server_name
-        if access.insecure:
-            cluster["insecure-skip-tls-verify"] = True
-        if access.proxy is not None:
-            cluster["proxy-url"] = access.proxy
-        spec["cluster"] = cluster
+        tls = access.tls
+        cluster = {
+            "server": access.server,
+            "certificate-authority-data": None if tls.only is None else base64.b64encode(tls.only).decode(),
+            "tls-server-name": tls.server_name,
+            "insecure-skip-tls-verify": tls.insecure or None,
+            "proxy-url": access.proxy,
+        }
+        spec["cluster"] = {key: value for key, value in cluster.items() if value is not None}
     return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
 
 
-async def _output(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
-    """Read (stdout, stderr), each bounded."""
-    streams = [_read_bounded(stream) for stream in (process.stdout, process.stderr) if stream is not None]
-    read = await asyncio.gather(*streams)
-    return read[0], read[1] if len(read) > 1 else b""
-
-
-async def _read_bounded(stream: asyncio.StreamReader) -> bytes:
+async def _read_bounded(stream: asyncio.StreamReader | None) -> bytes:
     kept = bytearray()
-    while chunk := await stream.read(65536):
+    while stream is not None and (chunk := await stream.read(65536)):
         kept += chunk[: _LARGEST + 1 - len(kept)]
     return bytes(kept)
 
@@ -162,9 +155,6 @@ def _credentials_of(plugin: Plugin, access: Access, output: bytes) -> PluginCred
         raise NoAccess(f"{bad}: no token and no certificate with its key")
     if status.token and not (status.token.isascii() and status.token.isprintable()):
         raise NoAccess(f"{bad}: its token cannot be sent in a header")
-    expires = status.expires
-    if expires is not None:
-        expires = expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC)
     certificate = Certificate(status.chain.encode(), status.key.encode()) if status.chain else access.certificate
     token = f"Bearer {status.token}" if status.token else None
-    return PluginCredentials(Credentials(token, certificate, access.impersonate), expires)
+    return PluginCredentials(Credentials(token, certificate, access.impersonate), status.expires)

@@ -8,34 +8,25 @@ from __future__ import annotations
 
 import json
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from adapters.contract import BackendError
+from adapters.kube.wire import Wire
 
 GENERIC = "the server rejected our request due to an error in our request"
 """The server's message for a failed test of a JSON Patch."""
 
 
-class _Cause(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    reason: str = ""
+class _Cause(Wire):
     message: str = ""
 
 
-class _Details(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    kind: str = ""
-    name: str = ""
+class _Details(Wire):
     causes: list[_Cause] | None = None
 
 
-class _Status(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class _Status(Wire):
     kind: str = ""
-    status: str = ""
     message: str = ""
     reason: str = ""
     code: int = 0
@@ -48,8 +39,12 @@ def explain(body: bytes) -> str | None:
     Raises:
         ValueError: it is not JSON of that shape.
     """
-    status = _parse(body)
-    if status is None:
+    value = json.loads(body)
+    try:
+        status = _Status.model_validate(value)
+    except ValidationError:
+        return None
+    if status.kind != "Status":
         return None
     causes = [cause.message for cause in (status.details.causes if status.details else None) or () if cause.message]
     return status.message or "; ".join(causes) or status.reason or None
@@ -67,12 +62,3 @@ def code_of(event: object) -> tuple[int, str]:
     except ValidationError:
         return 0, ""
     return status.code, status.message or status.reason
-
-
-def _parse(body: bytes) -> _Status | None:
-    value = json.loads(body)
-    try:
-        status = _Status.model_validate(value)
-    except ValidationError:
-        return None
-    return status if status.kind == "Status" else None

@@ -1,12 +1,16 @@
-"""Wire models shared by all Kubernetes adapters: metadata, conditions, ReplicaSets. Unknown fields are ignored."""
+"""Wire models shared by all Kubernetes adapters: metadata, conditions, ReplicaSets, durations.
+
+Unknown fields are ignored.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 _KEEPERS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -15,6 +19,8 @@ _KEEPERS = {
     "helm.toolkit.fluxcd.io/name": "Flux",
 }
 """Annotations and labels by which a GitOps controller knows what it keeps in line with a repository."""
+_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
+_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 
 
 def utc(moment: datetime) -> datetime:
@@ -22,17 +28,12 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def none_is_empty(value: object) -> object:
-    """Read null as an empty object."""
-    return {} if value is None else value
-
-
-def none_is_no_item(value: object) -> object:
-    """Read null as an empty list."""
-    return [] if value is None else value
-
-
+T = TypeVar("T")
 Moment = Annotated[datetime, AfterValidator(utc)]
+Items = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
+"""A list; null is an empty one."""
+Part = Annotated[T, BeforeValidator(lambda value: {} if value is None else value)]
+"""An object; null is an empty one."""
 
 
 class Wire(BaseModel):
@@ -46,14 +47,13 @@ class Manager(Wire):
 
     manager: str = ""
     subresource: str = ""
-    fields: Annotated[dict[str, Any], BeforeValidator(none_is_empty)] = Field(default_factory=dict, alias="fieldsV1")
+    fields: Part[dict[str, Any]] = Field(default_factory=dict, alias="fieldsV1")
 
 
 class Owner(Wire):
     """One entry of ownerReferences."""
 
     uid: str = ""
-    kind: str = ""
 
 
 class Meta(Wire):
@@ -63,14 +63,10 @@ class Meta(Wire):
     uid: str = ""
     generation: int = 0
     version: str = Field("", alias="resourceVersion")
-    labels: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
-    annotations: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
-    owners: Annotated[list[Owner], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="ownerReferences"
-    )
-    managers: Annotated[list[Manager], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="managedFields"
-    )
+    labels: Part[dict[str, str]] = Field(default_factory=dict)
+    annotations: Part[dict[str, str]] = Field(default_factory=dict)
+    owners: Items[Owner] = Field([], alias="ownerReferences")
+    managers: Items[Manager] = Field([], alias="managedFields")
     deleted: Moment | None = Field(None, alias="deletionTimestamp")
 
     @property
@@ -89,17 +85,11 @@ class StatusCondition(Wire):
     message: str = ""
 
 
-class ReplicaSetStatus(Wire):
-    """The status of a ReplicaSet."""
-
-    available: int = Field(0, alias="availableReplicas")
-
-
 class ReplicaSet(Wire):
     """A ReplicaSet, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
-    status: Annotated[ReplicaSetStatus, BeforeValidator(none_is_empty)] = ReplicaSetStatus()
+    available: int = Field(0, validation_alias=AliasPath("status", "availableReplicas"))
 
 
 def gitops_notes(meta: Meta, changes: str) -> list[str]:
@@ -114,3 +104,24 @@ def earlier(sets: Sequence[ReplicaSet], annotation: str, than: str) -> tuple[str
     numbers = {int(text) for one in sets if (text := one.meta.annotations.get(annotation, "")).isdigit()}
     below = [number for number in numbers if not than.isdigit() or number < int(than)]
     return tuple(str(number) for number in sorted(below, reverse=True)[:5])
+
+
+def go_duration_s(text: str) -> float | None:
+    """Parse a duration such as "1h30m", in seconds; None where it is not one.
+
+    Source: Go, time.ParseDuration; without µs and ns.
+    """
+    found = _DURATION.fullmatch(text)
+    try:
+        return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
+    except ValueError:
+        return None
+
+
+def reasons_by_verb(*rules: tuple[tuple[str, ...], bool, str]) -> dict[str, str]:
+    """Map each verb to the reason of the first of its rules that holds. A rule: (verbs, whether it holds, reason)."""
+    found: dict[str, str] = {}
+    for verbs, holds, why in rules:
+        if holds:
+            found = {**dict.fromkeys(verbs, why), **found}
+    return found

@@ -24,23 +24,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from adapters.contract import (
-    AdapterSpec,
-    BackendError,
-    BadReply,
-    Context,
-    Kind,
-    MetricQuery,
-    MetricReply,
-    Rejected,
-    Shape,
-    Window,
-)
+from adapters.contract.context import Context
+from adapters.contract.errors import BackendError, BadReply, Rejected
+from adapters.contract.metrics import MetricQuery, MetricReply, Shape, Window
+from adapters.contract.spec import AdapterSpec
+from adapters.contract.targets import Kind
 from adapters.metrics.counters import RawSeries, Ticks
-from adapters.metrics.pieces import Pieces, join_pieces, pieces_of
-from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply
+from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply, join_pieces, pieces_of
 from adapters.priority import give_way
-from adapters.transport import HttpOptions, Reply, Transport
+from adapters.transport import HttpBackend, HttpOptions, Reply, Transport
 
 if TYPE_CHECKING:
     import httpx
@@ -103,42 +95,24 @@ class _SampleBudget:
         self._source = source
         self._left = MOST_SAMPLES
 
-    def check(self) -> None:
-        """Check that some of it is left. Raises Rejected."""
+    def take(self, series: Sequence[RawSeries] = ()) -> None:
+        """Subtract an answer's series. Raises Rejected if they do not fit, or nothing is left."""
+        self._left -= sum(len(one.samples) + _SERIES_WEIGHS for one in series)
         if self._left <= 0:
             advice = "narrow the selectors, or spread the metrics over several backends"
             raise Rejected(self._source, "read", f"more than {MOST_SAMPLES:,} samples in one poll: {advice}")
 
-    def take(self, answer: QueryAnswer) -> None:
-        """Subtract an answer. Raises Rejected if it does not fit."""
-        self._left -= sum(len(one.samples) + _SERIES_WEIGHS for one in answer.series)
-        self.check()
 
-
-class Prometheus:
+class Prometheus(HttpBackend):
     """A `MetricsBackend`."""
 
     def __init__(self, context: Context, transport: Transport) -> None:
-        self.source = context.source
+        super().__init__(transport)
         self.skew_s = 0.0
         """Seconds that the server's clock is ahead of ours, where that is more than two, else 0."""
         self._clock = context.clock
         self._deadline_s = context.read_deadline_s
         self._timeout = f"{context.read_deadline_s * 900:.0f}ms"  # the server gives up before we do
-        self._transport = transport
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._transport.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._transport.hide(text)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         """Read one reply per query, in order, all as of one moment.
@@ -150,12 +124,13 @@ class Prometheus:
             BackendError: no text got an answer, and not because of the texts.
         """
         now = self._clock.now()
-        asks = list(dict.fromkeys(ask for query in queries for ask in _requests_of(query).values()))
+        requests = [_requests_of(query) for query in queries]
+        asks = list(dict.fromkeys(ask for each in requests if not isinstance(each, str) for ask in each.values()))
         slots = asyncio.Semaphore(_AT_ONCE)
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
         room = _SampleBudget(self.source)
 
-        async def read_pieces(ask: _Request) -> Pieces | BackendError:
+        async def read_pieces(ask: _Request) -> tuple[QueryAnswer, ...] | BackendError:
             found: list[QueryAnswer] = []
             try:
                 for piece in pieces_of(now, window) if ask.raw else [None]:
@@ -163,9 +138,9 @@ class Prometheus:
                         await give_way()
                         if found and self._clock.monotonic() > enough:
                             break
-                        room.check()
+                        room.take()
                         one = await (self._raw(ask, piece) if piece is not None else self._range(ask, now, window))
-                        room.take(one)
+                        room.take(one.series)
                         found.append(one)
             except BackendError as error:
                 if not found:
@@ -177,7 +152,7 @@ class Prometheus:
         fatal = [error for error in errors if not isinstance(error, Rejected)]
         if fatal and len(errors) == len(asks):
             raise fatal[0]
-        return tuple(_reply(query, answers, window) for query in queries)
+        return tuple(_reply(query, each, answers, window) for query, each in zip(queries, requests, strict=True))
 
     async def _raw(self, ask: _Request, piece: tuple[float, float]) -> QueryAnswer:
         """Read the raw samples of one piece, (end in unix seconds, length in seconds)."""
@@ -197,7 +172,7 @@ class Prometheus:
 
     async def _read(self, path: str, form: Mapping[str, str]) -> Reply:
         sent_at = self._clock.now()
-        reply = await self._transport.read("POST", path, form={**form, **_WHOLE, "timeout": self._timeout})
+        reply = await self.transport.read("POST", path, form={**form, **_WHOLE, "timeout": self._timeout})
         if reply.date is not None:
             self._compare_clocks(reply.date, sent_at)
         return reply
@@ -214,61 +189,46 @@ class Prometheus:
             self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
 
     def _answer(self, reply: Reply) -> QueryAnswer:
-        """Read the series of a reply.
-
-        Raises:
-            BadReply: not this API's JSON.
-            Rejected: an error that came with 200, or an answer that holds no raw samples.
-        """
+        """Read the series of a reply. Raises BadReply, Rejected."""
         try:
             envelope = _Envelope.model_validate_json(reply.body)
         except ValidationError as error:
             reply.json()  # has the better words where it is not JSON at all
             where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
-            raise BadReply(self.source, "read", f"not a Prometheus answer (at {self._transport.line(where)})") from None
+            raise BadReply(self.source, "read", f"not a Prometheus answer (at {self.transport.line(where)})") from None
         if envelope.status != "success":
-            why = self._transport.line(envelope.error) or "no reason given"
+            why = self.transport.line(envelope.error) or "no reason given"
             raise Rejected(self.source, "read", f"answered an error with 200: {why}")
         if envelope.data is None:
             raise BadReply(self.source, "read", "not a Prometheus answer (no data)")
         if not isinstance(envelope.data, _Matrix):
-            kind = self._transport.line(envelope.data.result_type, 40)
+            kind = self.transport.line(envelope.data.result_type, 40)
             raise Rejected(self.source, "read", f"answered a {kind} where raw samples were expected")
         if any(one.histograms for one in envelope.data.result):
             raise Rejected(self.source, "read", "native histograms cannot be counted; use their _count")
-        partial = next((self._transport.line(warning) for warning in envelope.warnings or ()), None)
+        partial = next((self.transport.line(warning) for warning in envelope.warnings or ()), None)
         if partial is None and envelope.is_partial:
             partial = "the backend says this answer is partial"
         ahead_s = self.skew_s
-        return QueryAnswer(
-            tuple(
-                RawSeries(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
-                for one in envelope.data.result
-            ),
-            partial,
+        series = (
+            RawSeries(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
+            for one in envelope.data.result
         )
+        return QueryAnswer(tuple(series), partial)
 
 
-def _requests_of(query: MetricQuery) -> dict[str, _Request]:
-    """Part -> its request. Empty where the metric's own texts cannot be sent."""
-    texts = dict(query.texts())
-    if query.shape is Shape.GAUGE:
-        return {"value": _Request(texts["value"], _is_selector(texts["value"]))} if "value" in texts else {}
-    if _query_problem(query) is not None:
-        return {}
-    return {part: _Request(texts[part], raw=True) for part in _parts(query)}
-
-
-def _query_problem(query: MetricQuery) -> str | None:
-    """Say why a metric's texts cannot be sent; None where they can."""
-    texts = dict(query.texts())
+def _requests_of(query: MetricQuery) -> dict[str, _Request] | str:
+    """Part -> its request; or the reason why the metric's own texts cannot be sent."""
+    texts, found = dict(query.texts()), {}
     for part in _parts(query):
         if part not in texts:
             return f"no {part} query"
-        if query.shape is not Shape.GAUGE and not _is_selector(texts[part]):
+        text = texts[part]
+        found[part] = _Request(text, raw=bool(text.strip()) and _SELECTOR.fullmatch(text) is not None)
+        if query.shape is not Shape.GAUGE and not found[part].raw:
             # some servers would answer an expression with a range appended, with numbers that are not raw samples
             return f"the {part} query is not a plain selector (a metric name and {{matchers}}), so it cannot be counted"
-    return None
+    return found
 
 
 def _parts(query: MetricQuery) -> tuple[str, ...]:
@@ -283,48 +243,39 @@ def _parts(query: MetricQuery) -> tuple[str, ...]:
             return ("buckets",)
 
 
-def _is_selector(text: str) -> bool:
-    return bool(text.strip()) and _SELECTOR.fullmatch(text) is not None
-
-
-def _reply(query: MetricQuery, answers: Mapping[_Request, Pieces | BackendError], window: Window) -> MetricReply:
-    problem = _query_problem(query)
-    pieces: dict[str, Pieces] = {}
-    for part, ask in _requests_of(query).items():
+def _reply(
+    query: MetricQuery,
+    requests: Mapping[str, _Request] | str,
+    answers: Mapping[_Request, tuple[QueryAnswer, ...] | BackendError],
+    window: Window,
+) -> MetricReply:
+    if isinstance(requests, str):
+        return MetricReply(query.metric, problem=requests)
+    pieces: dict[str, tuple[QueryAnswer, ...]] = {}
+    for part, ask in requests.items():
         answer = answers[ask]
         if isinstance(answer, BackendError):
-            problem = problem or f"{part}: {answer.reason}"
-        else:
-            pieces[part] = answer
-    if problem is not None:
-        return MetricReply(query.metric, problem=problem)
+            return MetricReply(query.metric, problem=f"{part}: {answer.reason}")
+        pieces[part] = answer
     # All parts of a metric reach equally far back: one whose series begin later would count as newborn.
     reach = min(len(one) for one in pieces.values())
     found = {part: join_pieces(one[:reach]) for part, one in pieces.items()}
     if query.shape is Shape.GAUGE:
         return gauge_reply(query, found["value"], window)
-    return (
-        histogram_reply(query, found["buckets"], window)
-        if query.shape is Shape.HISTOGRAM
-        else counts_reply(query, found, window)
-    )
+    if query.shape is Shape.HISTOGRAM:
+        return histogram_reply(query, found["buckets"], window)
+    return counts_reply(query, found, window)
 
 
 def _shift_into_ticks(series: RawSeries, tick_s: float) -> RawSeries:
     """Move values evaluated at the end of a tick into that tick. Drop NaN (no data), so that it dates nothing."""
-    return RawSeries(
-        series.labels,
-        [(at - tick_s / 2, value) for at, value in series.samples if not math.isnan(value)],
-    )
+    return RawSeries(series.labels, [(at - tick_s / 2, value) for at, value in series.samples if not math.isnan(value)])
 
 
 def _explain(body: bytes) -> str | None:
     """Find the `error` of `{"status": "error", "errorType": .., "error": ..}`."""
     message = json.loads(body)["error"]
     return message if isinstance(message, str) else None
-
-
-# -- wire ------------------------------------------------------------------------------------------------------------
 
 
 class _WireSeries(BaseModel):

@@ -1,27 +1,21 @@
-"""Turn raw series into a metric's reply: arms, ticks, freshness, flaws. Pure."""
+"""Turn raw series into a metric's reply: arms, ticks, freshness, flaws. Pure.
+
+A long range is read in pieces, the newest first: an hour of many series is more than one reply may hold. Older pieces
+are history: the newest never waits for them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.contract import (
-    ArmLabels,
-    Buckets,
-    Counts,
-    MetricQuery,
-    MetricReply,
-    Reading,
-    Sample,
-    Shape,
-    Window,
-)
+from adapters.contract import ArmLabels, Buckets, Counts, MetricQuery, MetricReply, Reading, Sample, Shape, Window
 from adapters.metrics.counters import (
+    LOOKBACK_S,
     Origin,
     RawSeries,
-    TickEvents,
     Ticks,
     clean_series,
     count,
@@ -38,6 +32,38 @@ class QueryAnswer:
     series: tuple[RawSeries, ...]
     partial: str | None = None
     """The reason why it is incomplete, in the backend's words; None where it is whole."""
+
+
+PIECE_S = 1200.0
+"""The longest piece, in seconds; a poll that continues the last one fits in one."""
+
+
+def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
+    """Cut the range to read into (end, length) in seconds, the newest first. It begins before the window's anchors.
+
+    A window that ended long ago is read as of its end, or the reply would hold everything since then.
+    """
+    until = window.end if (now - window.end).total_seconds() > LOOKBACK_S else now
+    left_s = max(0.0, (until - window.start).total_seconds()) + LOOKBACK_S
+    end, found = until.timestamp(), []
+    while left_s > 0.0:
+        length = min(left_s, PIECE_S)
+        found.append((end, length))
+        end, left_s = end - length, left_s - length
+    return found
+
+
+def join_pieces(pieces: Sequence[QueryAnswer]) -> QueryAnswer:
+    """Join pieces, the newest first, into one answer. A sample on the border of two may be in both."""
+    if len(pieces) == 1:
+        return pieces[0]
+    samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
+    for piece in reversed(pieces):
+        for one in piece.series:
+            own = samples.setdefault(tuple(sorted(one.labels.items())), [])
+            own += [sample for sample in one.samples if not own or sample[0] > own[-1][0]]
+    partial = next((piece.partial for piece in pieces if piece.partial is not None), None)
+    return QueryAnswer(tuple(RawSeries(dict(labels), own) for labels, own in samples.items()), partial)
 
 
 def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window: Window) -> MetricReply:
@@ -57,18 +83,18 @@ def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window:
     if part == "good" and total and not share:
         return MetricReply(query.metric, problem="no series matches the good query")
     origin = Origin.of(total, share)
-    samples: list[dict[int, Sample]] = []
+    samples: tuple[dict[int, Sample], dict[int, Sample]] = ({}, {})
     came_back = 0
-    for arm in (0, 1):
+    for arm, found in enumerate(samples):
         traffic = count(_of_arm(total, query.arms, arm), origin, window)
         events = count(_of_arm(share, query.arms, arm), origin, window)
-        found = _counts(traffic, events, good=part == "good")
+        for index, all_events in traffic.by_tick.items():
+            some = events.by_tick.get(index, 0.0)
+            if some <= all_events:
+                found[index] = Counts(total=all_events, bad=all_events - some if part == "good" else some)
         dirty += len(traffic.by_tick) - len(found)
         came_back += traffic.came_back + events.came_back
-        samples.append(found)
-    odd = [answer.partial for answer in answers.values()]
-    odd.append(dropped_note(dirty))
-    odd.append(_came_back_note(came_back))
+    odd = [*(answer.partial for answer in answers.values()), dropped_note(dirty), _came_back_note(came_back)]
     return _reply(query, samples, total, odd, window)
 
 
@@ -85,9 +111,9 @@ def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> 
     if edged and not whole:
         return MetricReply(query.metric, problem='the buckets have no le="+Inf", so the total is unknown')
     origin = Origin.of(whole, [one for edge, one in edged if not math.isinf(edge)])
-    samples: list[dict[int, Sample]] = []
+    samples: tuple[dict[int, Sample], dict[int, Sample]] = ({}, {})
     came_back = 0
-    for arm in (0, 1):
+    for arm, found in enumerate(samples):
         total = count(_of_arm(whole, query.arms, arm), origin, window)
         came_back += total.came_back
         by_edge: dict[float, list[RawSeries]] = {}
@@ -95,17 +121,10 @@ def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> 
             if not math.isinf(edge) and _of_arm([one], query.arms, arm):
                 by_edge.setdefault(edge, []).append(one)
         counted_edges = [(edge, count(by_edge[edge], origin, window).by_tick) for edge in sorted(by_edge)]
-        samples.append(
-            {
-                index: Buckets(
-                    requests, tuple((edge, min(by_tick.get(index, 0.0), requests)) for edge, by_tick in counted_edges)
-                )
-                for index, requests in total.by_tick.items()
-            }
-        )
-    odd = [answer.partial, dropped_note(dirty)]
-    odd.append(_came_back_note(came_back))
-    return _reply(query, samples, whole, odd, window)
+        for index, requests in total.by_tick.items():
+            within = ((edge, min(by_tick.get(index, 0.0), requests)) for edge, by_tick in counted_edges)
+            found[index] = Buckets(requests, tuple(within))
+    return _reply(query, samples, whole, [answer.partial, dropped_note(dirty), _came_back_note(came_back)], window)
 
 
 def dropped_note(dirty: int) -> str | None:
@@ -127,14 +146,12 @@ def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
     kept: list[RawSeries] = []
     for group in groups.values():
         dirty = {at for one in group for at, value in one.samples if not 0.0 <= value < math.inf}
-        kept += [
-            RawSeries(
-                one.labels, [(at, value) for at, value in one.samples if at not in dirty or not 0.0 <= value < math.inf]
-            )
-            if dirty
-            else one
-            for one in group
-        ]
+        if not dirty:
+            kept += group
+            continue
+        for one in group:  # the impossible samples themselves stay: they are counted and dropped later
+            samples = [(at, value) for at, value in one.samples if at not in dirty or not 0.0 <= value < math.inf]
+            kept.append(RawSeries(one.labels, samples))
     return kept
 
 
@@ -149,22 +166,13 @@ def _edge(series: RawSeries) -> float | None:
 
 def gauge_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
     """Make the reply for a gauge. Per tick the mean of the last value of each of an arm's series; NaN is a gap."""
-    found: list[dict[int, Sample]] = [dict(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
+    found = [levels(_of_arm(answer.series, query.arms, arm), window) for arm in (0, 1)]
     return _reply(query, found, answer.series, [answer.partial], window)
-
-
-def _counts(traffic: TickEvents, events: TickEvents, *, good: bool) -> dict[int, Sample]:
-    found: dict[int, Sample] = {}
-    for index, total in traffic.by_tick.items():
-        part = events.by_tick.get(index, 0.0)
-        if part <= total:
-            found[index] = Counts(total=total, bad=total - part if good else part)
-    return found
 
 
 def _reply(
     query: MetricQuery,
-    samples: list[dict[int, Sample]],
+    samples: Sequence[Mapping[int, Sample]],
     dated: Iterable[RawSeries],
     odd: Iterable[str | None],
     window: Window,

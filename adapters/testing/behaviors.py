@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -51,25 +52,27 @@ def error_body(text: str) -> bytes:
     return json.dumps({"status": "error", "error": text, "message": text, "details": [{"message": text}]}).encode()
 
 
-def _says(status: int, body: bytes = b"{}", **more: str) -> Serve:
-    async def serve(_: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(status, body, **more))
+def _sends(made: Callable[[Request], bytes]) -> Serve:
+    async def serve(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(made(request))
         await writer.drain()
 
     return serve
 
 
-async def _echoes_the_token(request: Request, writer: asyncio.StreamWriter) -> None:
+def _says(status: int, body: bytes = b"{}", **more: str) -> Serve:
+    return _sends(lambda _: answer(status, body, **more))
+
+
+def _token_echo(request: Request) -> bytes:
     seen = request.headers.get("authorization", "")
     text = f"{SECRET} {quote(SECRET, safe='')} {seen} {SECRET[:5]}\x1b{SECRET[5:]}"
-    writer.write(answer(403, error_body(text), headers=f"X-Seen: {seen}\r\n"))
-    await writer.drain()
+    return answer(403, error_body(text), headers=f"X-Seen: {seen}\r\n")
 
 
-async def _echoes_the_token_plainly(request: Request, writer: asyncio.StreamWriter) -> None:
+def _plain_token_echo(request: Request) -> bytes:
     text = f"{SECRET[:5]}\x1b{SECRET[5:]} {'.' * 150} {request.headers.get('authorization', '')}"
-    writer.write(answer(403, text.encode(), kind="text/plain"))
-    await writer.drain()
+    return answer(403, text.encode(), kind="text/plain")
 
 
 async def _never_answers(_: Request, __: asyncio.StreamWriter) -> None:
@@ -97,16 +100,7 @@ async def _resets(_: Request, writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def _breaks_off(_: Request, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
-    await writer.drain()
-
-
-async def _speaks_something_else(_: Request, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"\x00\xff\x16not http at all\r\n\r\n")
-    await writer.drain()
-
-
+_HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 _HTML = b"<!doctype html><html><body>Please log in</body></html>"
 
 BAD = (
@@ -121,15 +115,15 @@ BAD = (
     Bad("HTML with 200", BadReply, _says(200, _HTML, kind="text/html")),
     Bad("garbage with 200", BadReply, _says(200, b"{\x00not json")),
     Bad("huge body", BadReply, _is_huge),
-    Bad("not HTTP", Cut, _speaks_something_else),
+    Bad("not HTTP", Cut, _sends(lambda _: b"\x00\xff\x16not http at all\r\n\r\n")),
     Bad("reset after send", Cut, _resets),
-    Bad("body breaks off", Cut, _breaks_off),
+    Bad("body breaks off", Cut, _sends(lambda _: _HALF)),
     Bad("connect refused", Unreachable, None, deadline_s=0.4),
     Bad("never answers", TimedOut, _never_answers, deadline_s=0.4),
     Bad("slow drip", TimedOut, _drips, deadline_s=0.6),
     Bad("control characters", Forbidden, _says(403, error_body(EVIL))),
     Bad("control characters in plain text", Forbidden, _says(403, EVIL.encode(), kind="text/plain")),
-    Bad("echoes the token", Forbidden, _echoes_the_token),
-    Bad("echoes the token in plain text", Forbidden, _echoes_the_token_plainly),
+    Bad("echoes the token", Forbidden, _sends(_token_echo)),
+    Bad("echoes the token in plain text", Forbidden, _sends(_plain_token_echo)),
 )
 NEVER_ANSWERS = next(bad for bad in BAD if bad.serve is _never_answers)

@@ -11,6 +11,7 @@ import time
 import traceback
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,13 +67,17 @@ async def check_call(
     """
     wanted = (expected or {}).get(bad.name, bad.expected)
     for _ in range(_TRIES if bad.deadline_s < 1 else 1):
-        async with serving(bad.serve, good) as server:
-            backend = connect(server.url, context(bad.deadline_s))
+        async with (
+            serving(bad.serve, good) as server,
+            aclosing(connect(server.url, context(bad.deadline_s))) as backend,
+            asyncio.timeout(bad.deadline_s + 5.0),
+        ):
             try:
-                async with asyncio.timeout(bad.deadline_s + 5.0):
-                    error = await _error_of(bad, call(backend))
-            finally:
-                await backend.aclose()
+                result = await call(backend)
+            except BackendError as caught:
+                error = caught
+            else:
+                raise AssertionError(f"{bad.name}: no BackendError, but {result!r}")
         if isinstance(error, wanted):
             break
         bad = replace(bad, deadline_s=2 * bad.deadline_s)  # on a busy machine the connection itself can be late
@@ -85,30 +90,20 @@ async def check_call(
     return error
 
 
-async def _error_of(bad: Bad, call: Awaitable[object]) -> BackendError:
-    """Await a call that must fail with a BackendError."""
-    try:
-        result = await call
-    except BackendError as error:
-        return error
-    raise AssertionError(f"{bad.name}: no BackendError, but {result!r}")
-
-
 async def check_cancel(
     connect: Callable[[str, Context], B], call: Callable[[B], Awaitable[object]], *, good: Good | None = None
 ) -> None:
     """Cancel a call in flight and check that CancelledError comes out at once, as itself."""
-    async with serving(NEVER_ANSWERS.serve, good) as server:
-        backend = connect(server.url, context(30.0))
+    async with (
+        serving(NEVER_ANSWERS.serve, good) as server,
+        aclosing(connect(server.url, context(30.0))) as backend,
+        asyncio.timeout(5.0),
+    ):
         task = asyncio.ensure_future(call(backend))
-        try:
-            async with asyncio.timeout(5.0):
-                await server.reached.wait()
-                task.cancel()
-                await asyncio.wait({task})
-                assert task.cancelled(), "a canceled call must end with CancelledError"
-        finally:
-            await backend.aclose()
+        await server.reached.wait()
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled(), "a canceled call must end with CancelledError"
 
 
 def check_plain(error: BackendError) -> None:

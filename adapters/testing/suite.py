@@ -2,41 +2,30 @@
 
     class TestAcme(AdapterContract):
         spec = acme.ADAPTER
-        targets = (TargetRef("api", "web", kind=Kind.DEPLOY),)
-        calls = (
-            ContractCall("read", lambda backend, permit: backend.read_target(API), ok=answers),
-            ContractCall("write", lambda backend, permit: backend.set_weight(API, 5, permit), writes=True, ok=answers),
-        )
+        calls = (ContractCall("read", lambda backend, permit: backend.read_target(API), ok=answers),)
 
         def options(self, url: str) -> dict[str, object]:
             return {"url": url, "token": {"env": TOKEN_ENV}}
 
-Each test runs an event loop of its own, so that no asyncio plugin is needed.
+docs/adapters.md has a whole example. Each test runs an event loop of its own, so that no asyncio plugin is needed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
 
 from adapters.conformance import backend_problems, connect_problems
-from adapters.contract import (
-    AdapterSpec,
-    Backend,
-    BackendError,
-    Context,
-    FlagBackend,
-    Permit,
-    RedactingBackend,
-    Setting,
-    TargetRef,
-    WeightedBackend,
-    Withdrawn,
-)
+from adapters.contract.backends import Backend, FlagBackend, RedactingBackend, WeightedBackend
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, Withdrawn
+from adapters.contract.spec import AdapterSpec
+from adapters.contract.targets import Setting, TargetRef
 from adapters.testing.behaviors import BAD, SECRET, TOKEN_ENV, Bad
 from adapters.testing.checks import check_call, check_cancel, context
 from adapters.testing.server import Good, Request, answer, serving
@@ -98,10 +87,8 @@ class AdapterContract:
 
     def test_the_backend_is_what_its_kinds_say(self) -> None:
         async def check() -> list[str]:
-            backend = self.connect("http://127.0.0.1:9", context())
-            problems = backend_problems(backend, self.spec, self.targets)
-            await backend.aclose()
-            return problems
+            async with aclosing(self.connect("http://127.0.0.1:9", context())) as backend:
+                return backend_problems(backend, self.spec, self.targets)
 
         problems = [*connect_problems(self.spec.connect), *asyncio.run(check())]
         assert not problems, "; ".join(problems)
@@ -109,11 +96,8 @@ class AdapterContract:
     def test_a_call_to_a_server_that_is_well_succeeds(self) -> None:
         async def check(call: ContractCall) -> list[Request]:
             async with serving(_nothing_else, call.ok) as server:
-                backend = self.connect(server.url, context())
-                try:
+                async with aclosing(self.connect(server.url, context())) as backend:
                     await call.run(backend, PERMIT)
-                finally:
-                    await backend.aclose()
                 return server.requests
 
         well = [call for call in self.calls if call.ok is not None]
@@ -133,12 +117,9 @@ class AdapterContract:
     def test_a_permit_that_has_lapsed_sends_no_write(self) -> None:
         async def check(call: ContractCall) -> list[Request]:
             async with serving(_nothing_else, call.first) as server:
-                backend = self.connect(server.url, context())
-                try:
+                async with aclosing(self.connect(server.url, context())) as backend:
                     with pytest.raises(Withdrawn):
                         await call.run(backend, _LAPSED)
-                finally:
-                    await backend.aclose()
                 return [one for one in server.requests if call.first is None or call.first(one) is None]
 
         for call in self.calls:
@@ -147,26 +128,23 @@ class AdapterContract:
 
     def test_the_secret_is_hidden_in_foreign_text(self) -> None:
         async def check() -> str:
-            backend = self.connect("http://127.0.0.1:9", context())
-            try:
+            async with aclosing(self.connect("http://127.0.0.1:9", context())) as backend:
                 if not self.holds_secret:
                     return ""
                 assert isinstance(backend, RedactingBackend), "a backend that holds a secret needs hide(text)"
                 return backend.hide(f"before {SECRET} after")
-            finally:
-                await backend.aclose()
 
         assert SECRET not in asyncio.run(check()), "hide(text) leaves the secret in"
 
     def test_the_calls_of_a_write_are_listed_without_sending_any(self) -> None:
         async def check() -> list[Request]:
             async with serving(_nothing_else) as server:
-                backend = self.connect(server.url, context())
-                for target in self.targets:
-                    if isinstance(backend, WeightedBackend | FlagBackend):
-                        lines = backend.calls(target, Setting(5, on=True if isinstance(backend, FlagBackend) else None))
-                        assert all("\n" not in line and line.isprintable() for line in lines), lines
-                await backend.aclose()
+                async with aclosing(self.connect(server.url, context())) as backend:
+                    for target in self.targets:
+                        if isinstance(backend, WeightedBackend | FlagBackend):
+                            on = True if isinstance(backend, FlagBackend) else None
+                            lines = backend.calls(target, Setting(5, on=on))
+                            assert all("\n" not in line and line.isprintable() for line in lines), lines
                 return server.requests
 
         assert asyncio.run(check()) == [], "calls(..) sent a request"

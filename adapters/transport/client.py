@@ -27,14 +27,14 @@ from adapters.contract import (
     Unreachable,
 )
 from adapters.transport.body import fill, lines
-from adapters.transport.connections import CannotOpen, open_client
+from adapters.transport.connections import open_client
 from adapters.transport.fault import backend_error
 from adapters.transport.identity import Credentials, FixedIdentity, Identity
 from adapters.transport.options import HttpOptions, check_header
 from adapters.transport.redaction import Redactor
 from adapters.transport.reply import Explain, Reply, refusal, server_date
-from adapters.transport.sending import ATTEMPTS, Body, Params, Sending, pairs, pause_s
-from adapters.transport.tls import Certificate, Tls
+from adapters.transport.sending import ATTEMPTS, Params, Sending, pause_s
+from adapters.transport.tls import CannotOpen, Certificate, Tls
 from adapters.transport.trace import child_span
 
 _log = logging.getLogger("warroom.adapters.transport")
@@ -72,8 +72,7 @@ class Transport:
             authorization: the whole Authorization header (`options.authorization(...)`), or None.
             identity: source of credentials that change while we run; instead of `authorization`.
             tls: the trusted certificates; by default the system's and `options.ca`.
-            read_deadline_s: for a read with all its retries.
-            write_deadline_s: for a write.
+            read_deadline_s: for a read with all its retries; `write_deadline_s` for a write.
             max_bytes: larger answers, after decompression, are BadReply.
             explain: finds the backend's own message in an error body.
             client: answers instead of the network (httpx.MockTransport in tests).
@@ -140,14 +139,17 @@ class Transport:
         Raises:
             BackendError: any of the tree but Withdrawn and HalfDone.
         """
-        sending = Sending(verb, None, sent=self._stub is not None)
-        body = Body(form=form) if json is None else Body.of_json(json)
+        sending = self._sending(verb, method, path, params, self._read_deadline_s)
+        if json is not None:
+            sending.set_json(json)
+        else:
+            sending.form = form
         renewed = False
         try:
             async with asyncio.timeout(self._read_deadline_s) as deadline:
                 for attempt in range(ATTEMPTS):
                     try:
-                        return await self._send(sending, self._read_deadline_s, method, path, params, body)
+                        return await self._send(sending)
                     except AuthFailed:
                         if renewed or not self._identity.reject(sending.shown, sending.verb):
                             raise
@@ -183,14 +185,15 @@ class Transport:
             Withdrawn: the permit had lapsed; nothing was sent.
             BackendError: any other of the tree but HalfDone.
         """
-        sending = Sending(verb, lambda: permit.check(self.source, verb), sent=self._stub is not None)
-        body = Body(headers={"traceparent": child_span(permit.trace)})
+        sending = self._sending(verb, method, path, params, self._write_deadline_s)
+        sending.check = lambda: permit.check(self.source, verb)
+        sending.headers["traceparent"] = child_span(permit.trace)
         if json is not None:
-            body = Body.of_json(json, content_type, body.headers)
+            sending.set_json(json, content_type)
         try:
             async with asyncio.timeout(self._write_deadline_s):
                 permit.check(self.source, verb)
-                return await self._send(sending, self._write_deadline_s, method, path, params, body)
+                return await self._send(sending)
         except TimeoutError:
             raise self._timeout_error(sending, self._write_deadline_s) from None
         except AuthFailed:
@@ -210,12 +213,12 @@ class Transport:
             TimedOut: silent for longer.
             BackendError: any other of a read; a line larger than the cap is BadReply.
         """
-        sending = Sending("watch", None, sent=self._stub is not None)
-        body = Body(headers={"accept-encoding": "identity"})
+        sending = self._sending("watch", "GET", path, params, silence_s)
+        sending.headers["accept-encoding"] = "identity"
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._read_deadline_s):
-                    response = await self._open_response(sending, silence_s, "GET", path, params, body)
+                    response = await self._open_response(sending)
                     stack.push_async_callback(response.aclose)
                     if not response.is_success:
                         raise await self._status_error(sending.verb, response)
@@ -237,7 +240,7 @@ class Transport:
         except ValueError:
             raise BadReply(self.source, "watch", "a line of the answer is too large") from None
         except httpx.HTTPError as error:
-            raise self._http_error(sending, error, silence_s) from None
+            raise backend_error(self.source, sending, error, self._where) from None
 
     async def aclose(self) -> None:
         """Close every connection; a later call would open new ones."""
@@ -245,37 +248,34 @@ class Transport:
         for client in clients:
             await client.aclose()
 
-    async def _send(
-        self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
-    ) -> Reply:
-        try:
-            response = await self._open_response(sending, deadline_s, method, path, params, body)
-            try:
-                return await self._read_reply(sending.verb, response)
-            finally:
-                await response.aclose()
-        except httpx.HTTPError as error:
-            raise self._http_error(sending, error, deadline_s) from None
+    def _sending(self, verb: str, method: str, path: str, params: Params | None, deadline_s: float) -> Sending:
+        return Sending(verb, method, path, params, deadline_s, sent=self._stub is not None)
 
-    async def _open_response(
-        self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
-    ) -> httpx.Response:
+    async def _send(self, sending: Sending) -> Reply:
+        try:
+            async with contextlib.aclosing(await self._open_response(sending)) as response:
+                return await self._read_reply(sending.verb, response)
+        except httpx.HTTPError as error:
+            raise backend_error(self.source, sending, error, self._where) from None
+
+    async def _open_response(self, sending: Sending) -> httpx.Response:
         """Send the request and read the head of the reply. The caller closes it.
 
         Raises:
             httpx.HTTPError, BackendError: there is no reply.
         """
         client = await self._client(sending)
-        headers = [*body.headers.items(), *sending.shown.extra_headers]
+        headers = [*sending.headers.items(), *sending.shown.extra_headers]
         if sending.shown.authorization is not None:
             headers.append(("authorization", sending.shown.authorization))
+        params, deadline_s = sending.params, sending.deadline_s
         try:
             request = client.build_request(
-                method,
-                self._options.url + path,
-                params=None if params is None else httpx.QueryParams(list(pairs(params))),
-                data=body.form,
-                content=body.content,
+                sending.method,
+                self._options.url + sending.path,
+                params=params if params is None or isinstance(params, Mapping) else list(params),
+                data=sending.form,
+                content=sending.content,
                 headers=headers,
                 timeout=httpx.Timeout(deadline_s, connect=deadline_s / 2, pool=deadline_s / 3),
                 extensions={"trace": sending.trace},
@@ -285,7 +285,7 @@ class Transport:
             raise Unreachable(self.source, sending.verb, "not sent: the URL cannot be used") from None
         sending.status = response.status_code
         fields = {"source": self.source, "verb": sending.verb, "status": response.status_code}
-        _log.debug("%s %s answered %d", method, path, response.status_code, extra=fields)
+        _log.debug("%s %s answered %d", sending.method, sending.path, response.status_code, extra=fields)
         return response
 
     async def _client(self, sending: Sending) -> httpx.AsyncClient:
@@ -301,11 +301,6 @@ class Transport:
                 raise Unreachable(self.source, sending.verb, f"not sent: {error}") from None
             self._certificate = shown.certificate
         return self._clients[-1]
-
-    def _http_error(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
-        return backend_error(
-            self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s
-        )
 
     async def _read_reply(self, verb: str, response: httpx.Response) -> Reply:
         if not response.is_success:
@@ -342,8 +337,8 @@ class Transport:
         return body.decode("utf-8", "replace") if is_text else ""
 
     def _timeout_error(self, sending: Sending, deadline_s: float) -> BackendError:
-        if not sending.sent and (waiting := self._identity.waiting) is not None:
-            return Unreachable(self.source, sending.verb, f"not sent: {waiting}")
-        if not sending.sent:
-            return Unreachable(self.source, sending.verb, f"no connection to {self._where} within {deadline_s:g} s")
-        return TimedOut(self.source, sending.verb, f"no whole answer within {deadline_s:g} s")
+        if sending.sent:
+            return TimedOut(self.source, sending.verb, f"no whole answer within {deadline_s:g} s")
+        waiting = self._identity.waiting
+        late = f"no connection to {self._where} within {deadline_s:g} s"
+        return Unreachable(self.source, sending.verb, late if waiting is None else f"not sent: {waiting}")

@@ -11,17 +11,13 @@ import httpx
 
 from adapters.transport.identity import Credentials
 from adapters.transport.options import HttpOptions
-from adapters.transport.tls import Tls, UnusableCertificate, tls_context
+from adapters.transport.tls import CannotOpen, Tls, tls_context
 
 _CONNECTIONS = 8
 
 if importlib.util.find_spec("sniffio") is None:
     # httpcore looks for it in vain at every request, in every folder of the path: a sixth of a poll's time.
     sys.modules.setdefault("sniffio", cast(ModuleType, None))
-
-
-class CannotOpen(Exception):
-    """The settings of the plan or the environment permit no connection. One plain line."""
 
 
 def open_client(
@@ -38,10 +34,7 @@ def open_client(
     headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "warroom"}
     if options.org is not None:
         headers["x-scope-orgid"] = options.org
-    try:
-        verify = True if stub is not None else tls_context(tls, credentials.certificate)
-    except UnusableCertificate as error:
-        raise CannotOpen(str(error)) from None
+    verify = True if stub is not None else tls_context(tls, credentials.certificate)
     try:
         return httpx.AsyncClient(
             transport=stub,

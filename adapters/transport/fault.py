@@ -9,28 +9,22 @@ from collections.abc import Iterator
 import httpx
 
 from adapters.contract import BackendError, BadReply, Cut, TimedOut, Unreachable
+from adapters.transport.sending import Sending
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
-def backend_error(
-    source: str, verb: str, error: httpx.HTTPError, *, sent: bool, where: str, deadline_s: float
-) -> BackendError:
-    """Translate an error that httpx raised.
-
-    Args:
-        sent: whether bytes of the request may have left; decides between NotSent and OutcomeUnknown.
-        where: host:port as shown to the operator.
-        deadline_s: the whole call's deadline, for the line.
-    """
+def backend_error(source: str, sending: Sending, error: httpx.HTTPError, where: str) -> BackendError:
+    """Translate an error that httpx raised. `where`: host:port as shown to the operator."""
+    verb = sending.verb
     if isinstance(error, _NEVER_SENT):
         return Unreachable(source, verb, _why_unreachable(error, where))
-    if not sent:
+    if not sending.sent:
         return Unreachable(source, verb, f"the connection to {where} broke before anything was sent")
     if isinstance(error, httpx.DecodingError):
         return BadReply(source, verb, "the answer's compression cannot be read")
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(source, verb, f"no whole answer within {deadline_s:g} s")
+        return TimedOut(source, verb, f"no whole answer within {sending.deadline_s:g} s")
     if isinstance(error, httpx.RemoteProtocolError):
         return Cut(source, verb, f"{where} hung up, or its answer is not HTTP, before the answer was whole")
     return Cut(source, verb, f"the connection to {where} broke before the answer was whole")

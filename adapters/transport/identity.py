@@ -19,9 +19,6 @@ class Credentials:
     """Further headers that name the user we act for (Kubernetes' impersonation)."""
 
 
-ANONYMOUS = Credentials()
-
-
 class Identity(Protocol):
     """A source of current credentials. One identity may serve several transports."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from adapters.contract import ConnectError
 from adapters.secret import Secret
@@ -18,15 +18,10 @@ class Basic(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    user: str
+    user: Annotated[
+        str, AfterValidator(lambda user: _header_text(user, "must be printable ASCII without a colon", ":"))
+    ]
     password: Secret
-
-    @field_validator("user")
-    @classmethod
-    def _no_colon(cls, user: str) -> str:
-        if ":" in user or not _fits_header(user):
-            raise ValueError("must be printable ASCII without a colon")
-        return user
 
 
 class HttpOptions(BaseModel):
@@ -34,36 +29,19 @@ class HttpOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: str
+    url: Annotated[str, AfterValidator(lambda url: _plain_root(url, path=True))]
     """http or https; may carry a path prefix, never user:password."""
     token: Secret | None = None
     """Sent in the Authorization header, with the scheme the adapter's API wants."""
     basic: Basic | None = None
-    org: str | None = None
+    org: Annotated[str, AfterValidator(lambda org: _header_text(org, "must be printable ASCII"))] | None = None
     """Tenant of a Mimir, Cortex or Loki style backend, sent as X-Scope-OrgID."""
     ca: Path | None = None
     """PEM bundle trusted beside the system's."""
     tls_verify: bool = True
     """False: no certificate is verified, and every decision card says so. For the night a certificate expired."""
-    proxy: str | None = None
+    proxy: Annotated[str, AfterValidator(lambda proxy: _plain_root(proxy, path=False))] | None = None
     """Proxy for this backend; by default HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment decide."""
-
-    @field_validator("url")
-    @classmethod
-    def _plain_url(cls, url: str) -> str:
-        return _plain_root(url, path=True)
-
-    @field_validator("proxy")
-    @classmethod
-    def _plain_proxy(cls, proxy: str | None) -> str | None:
-        return None if proxy is None else _plain_root(proxy, path=False)
-
-    @field_validator("org")
-    @classmethod
-    def _header_org(cls, org: str | None) -> str | None:
-        if org is not None and not _fits_header(org):
-            raise ValueError("must be printable ASCII")
-        return org
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
@@ -74,9 +52,7 @@ class HttpOptions(BaseModel):
     def authorization(self, source: str, scheme: str = "Bearer") -> str | None:
         """Make the Authorization header; None where the plan names no secret.
 
-        Args:
-            source: the plan's name of the backend, for the error.
-            scheme: put before the token; "" sends the token as it is.
+        `scheme` stands before the token; "" sends the token as it is. `source` is the backend's name, for the error.
 
         Raises:
             ConnectError: the secret is missing, or cannot be sent in a header.
@@ -92,11 +68,7 @@ class HttpOptions(BaseModel):
 
 
 def check_header(source: str, key: str, value: str) -> None:
-    """Check that `value` can be sent in a header.
-
-    Raises:
-        ConnectError: it cannot; the message does not repeat it.
-    """
+    """Check that `value` can be sent in a header. Raises ConnectError: it cannot; the message does not repeat it."""
     if not _fits_header(value):
         raise ConnectError(f"{source}: {key}: cannot be sent in a header (only printable ASCII, no line breaks)")
 
@@ -105,10 +77,15 @@ def _fits_header(value: str) -> bool:
     return bool(value) and value.isascii() and value.isprintable()
 
 
+def _header_text(value: str, otherwise: str, without: str = "") -> str:
+    if not _fits_header(value) or (without and without in value):
+        raise ValueError(otherwise)
+    return value
+
+
 def _plain_root(url: str, *, path: bool) -> str:
     """Return `url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
-    if not _fits_header(url) or " " in url:
-        raise ValueError("must be printable ASCII without spaces")
+    _header_text(url, "must be printable ASCII without spaces", " ")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise ValueError("must begin with http:// or https://")

@@ -25,7 +25,7 @@ from adapters.contract import (
 Explain = Callable[[bytes], str | None]
 """Finds the backend's own message in an error body; None where there is none."""
 
-_PLAIN = {401: AuthFailed, 403: Forbidden, 404: Missing, 409: Moved}
+_KINDS = {401: AuthFailed, 403: Forbidden, 404: Missing, 409: Moved}
 _MEANING = {
     401: "the token is missing, wrong or expired",
     403: "not allowed to do this",
@@ -51,11 +51,7 @@ class Reply:
     verb: str = "read"
 
     def json(self) -> object:
-        """Parse the body as JSON.
-
-        Raises:
-            BadReply: it is not JSON; the reason says so where it looks like HTML.
-        """
+        """Parse the body as JSON. Raises BadReply: it is not JSON; the reason says so where it looks like HTML."""
         try:
             value: object = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -82,9 +78,8 @@ def retry_after_s(headers: httpx.Headers) -> float | None:
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
     until = _http_date(text)
-    if until is None:
-        return None
-    return max(0.0, (until - (server_date(headers) or datetime.now(UTC))).total_seconds())
+    now = server_date(headers) or datetime.now(UTC)
+    return None if until is None else max(0.0, (until - now).total_seconds())
 
 
 def refusal(source: str, verb: str, status: int, headers: httpx.Headers, words: str) -> BackendError:
@@ -94,19 +89,16 @@ def refusal(source: str, verb: str, status: int, headers: httpx.Headers, words: 
         words: the backend's own message, already clean and without secrets; may be empty.
     """
     why = words or _MEANING.get(status, "")
-    error = _refusal(source, verb, status, headers, f"answered {status}: {why}" if why else f"answered {status}")
+    reason = f"answered {status}: {why}" if why else f"answered {status}"
+    error: BackendError
+    if status < 400:
+        error = BadReply(source, verb, f"{reason} (a login page, or the URL is not right)")
+    elif status == 429 or status >= 500:
+        error = (Throttled if status == 429 else ServerFailed)(source, verb, reason, retry_after_s(headers))
+    else:
+        error = _KINDS.get(status, Rejected)(source, verb, reason)
     error.status = status
     return error
-
-
-def _refusal(source: str, verb: str, status: int, headers: httpx.Headers, reason: str) -> BackendError:
-    if status < 400:
-        return BadReply(source, verb, f"{reason} (a login page, or the URL is not right)")
-    if status == 429:
-        return Throttled(source, verb, reason, retry_after_s(headers))
-    if status >= 500:
-        return ServerFailed(source, verb, reason, retry_after_s(headers))
-    return _PLAIN.get(status, Rejected)(source, verb, reason)
 
 
 def _http_date(text: str) -> datetime | None:

@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.contract import BackendError, ServerFailed, Throttled
+from adapters.contract import BackendError, ServerFailed
 from adapters.failpoints import failpoint
-from adapters.transport.identity import ANONYMOUS, Credentials
+from adapters.transport.identity import Credentials
 
 ATTEMPTS = 4
 """Most times that a read is sent."""
@@ -21,14 +21,27 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass
 class Sending:
-    """How far a call got, by httpcore's trace events. A stub transport has none and counts as sent."""
+    """A request, and how far it got by httpcore's trace events. A stub transport has none and counts as sent."""
 
     verb: str
-    check: Callable[[], None] | None
+    method: str
+    path: str
+    params: Params | None
+    deadline_s: float
     sent: bool
+    headers: dict[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
+    content: bytes | None = None
+    check: Callable[[], None] | None = None
+    """Raises Withdrawn where the permit of a write has lapsed."""
     status: int | None = None
-    shown: Credentials = ANONYMOUS
+    shown: Credentials = field(default_factory=Credentials)
     """The credentials that the request carries."""
+
+    def set_json(self, value: object, content_type: str = "application/json") -> None:
+        """Give the request a JSON body."""
+        self.headers["content-type"] = content_type
+        self.content = json.dumps(value, separators=(",", ":")).encode()
 
     async def trace(self, event: str, info: object) -> None:
         """Take one trace event of httpcore. Raises Withdrawn right before a write whose permit has lapsed."""
@@ -43,33 +56,9 @@ class Sending:
             failpoint("answer begins")
 
 
-@dataclass(frozen=True)
-class Body:
-    """The headers and the body of a request."""
-
-    headers: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] | None = None
-    content: bytes | None = None
-
-    @classmethod
-    def of_json(
-        cls, value: object, content_type: str = "application/json", headers: Mapping[str, str] | None = None
-    ) -> Body:
-        """Encode `value` as a JSON body."""
-        return cls(
-            {**(headers or {}), "content-type": content_type}, content=json.dumps(value, separators=(",", ":")).encode()
-        )
-
-
 def pause_s(error: BackendError, status: int | None, attempt: int) -> float | None:
     """Seconds to wait before a read is retried. None where it is not retried."""
     if attempt + 1 >= ATTEMPTS or (isinstance(error, ServerFailed) and status not in _TRANSIENT):
         return None
-    wanted_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
     jittered_s = _FIRST_PAUSE_S * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return jittered_s if wanted_s is None else wanted_s + jittered_s
-
-
-def pairs(params: Params) -> Sequence[tuple[str, str]]:
-    """The query parameters as (name, value) pairs."""
-    return list(params.items()) if isinstance(params, Mapping) else list(params)
+    return jittered_s + (error.retry_after_s or 0.0)

@@ -35,8 +35,8 @@ class Tls:
     """True: nothing is verified."""
 
 
-class UnusableCertificate(Exception):
-    """A bundle or a certificate that the TLS library rejects. One plain line."""
+class CannotOpen(Exception):
+    """The settings of the plan or the environment permit no connection. One plain line."""
 
 
 def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLContext:
@@ -45,14 +45,14 @@ def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLCont
     Falls back to certifi's certificates where this Python knows no system store (a relocated build).
 
     Raises:
-        CannotUse: a bundle or the certificate cannot be read, or the key does not belong to it.
+        CannotOpen: a bundle or the certificate cannot be read, or the key does not belong to it.
     """
     context = _NamedServerContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = tls.server_name
     try:
         _trust(context, tls)
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise UnusableCertificate(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
+        raise CannotOpen(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -61,7 +61,7 @@ def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLCont
             with _on_disk(certificate) as path:
                 context.load_cert_chain(path, password=_none_given)
         except (OSError, ValueError):
-            raise UnusableCertificate("the client certificate and its key cannot be used") from None
+            raise CannotOpen("the client certificate and its key cannot be used") from None
     return context
 
 

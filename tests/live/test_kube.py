@@ -25,7 +25,7 @@ from adapters.deploy.argo.backend import Argo
 from adapters.kube import Informer, Kube, Resource, kubeconfig
 from adapters.kube import login as kept
 from adapters.kube.client import ListPage
-from adapters.kube.jsonpatch import add, check, remove
+from adapters.kube.jsonpatch import Patch, add, check, remove
 from adapters.testing import WallClock
 from tests.live.gate import HTTP_WRITE, gate
 from tests.live.kube.cluster import ADMIN, HALF, SERVER_NAME, VIEWER, Cluster
@@ -166,9 +166,9 @@ async def test_credentials_that_the_server_refuses_are_renewed_once_and_a_write_
         kube.apply, "/api/v1/namespaces/default/configmaps", name | {"apiVersion": "v1", "kind": "ConfigMap"}
     )
     with pytest.raises(AuthFailed):
-        await session.patch(CONFIG_MAPS, "renewed", [add("data", "a", value="2")], permit=PERMIT, verb="x")
+        await session.patch(CONFIG_MAPS, "renewed", Patch((add("data", "a", value="2"),)), "x", PERMIT)
     assert (await session.get(CONFIG_MAPS, "renewed"))["data"] == {"a": "1"}
-    after = await session.patch(CONFIG_MAPS, "renewed", [add("data", "a", value="2")], permit=PERMIT, verb="x")
+    after = await session.patch(CONFIG_MAPS, "renewed", Patch((add("data", "a", value="2"),)), "x", PERMIT)
     assert after["data"] == {"a": "2"}
     await session.aclose()
 
@@ -199,9 +199,9 @@ async def gated(kube: Cluster) -> AsyncIterator[tuple[Argo, str]]:
 async def test_a_guard_that_does_not_hold_is_moved(kube: Cluster, gated: tuple[Argo, str], operations: Any) -> None:
     session = client(kube.kubeconfig())
     before = await session.get(ROLLOUT, gated[1])
-    changes = [*operations, add("status", "abort", value=True)]
+    changes = (*operations, add("status", "abort", value=True))
     with pytest.raises(Moved):
-        await session.patch(ROLLOUT, gated[1], changes, permit=PERMIT, verb="x", subresource="status")
+        await session.patch(ROLLOUT, gated[1], Patch(changes, "status"), "x", PERMIT)
     assert (await session.get(ROLLOUT, gated[1]))["status"] == before["status"]
     await session.aclose()
 
@@ -209,14 +209,14 @@ async def test_a_guard_that_does_not_hold_is_moved(kube: Cluster, gated: tuple[A
 async def test_an_invalid_object_is_not_taken_for_one_that_moved(kube: Cluster, gated: tuple[Argo, str]) -> None:
     session = client(kube.kubeconfig())
     with pytest.raises(Rejected, match=r"spec\.replicas"):
-        await session.patch(ROLLOUT, gated[1], [add("spec", "replicas", value="x")], permit=PERMIT, verb="x")
+        await session.patch(ROLLOUT, gated[1], Patch((add("spec", "replicas", value="x"),)), "x", PERMIT)
     await session.aclose()
 
 
 async def test_a_status_sent_to_the_object_itself_is_dropped_in_silence(kube: Cluster, gated: tuple[Argo, str]) -> None:
     """Why every status goes to its own endpoint."""
     session = client(kube.kubeconfig())
-    answer = await session.patch(ROLLOUT, gated[1], [add("status", "abort", value=True)], permit=PERMIT, verb="x")
+    answer = await session.patch(ROLLOUT, gated[1], Patch((add("status", "abort", value=True),)), "x", PERMIT)
     assert "abort" not in answer["status"]
     await session.aclose()
 

@@ -12,29 +12,18 @@ screen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.argo.backend import Argo
+from adapters.deploy.argo.backend import Argo as Argo
 from adapters.kube import KubeOptions, prepare
-
-if TYPE_CHECKING:
-    import httpx
-
-__all__ = ["ADAPTER", "Argo", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
     """Keys of a plan's backend with `adapter: argo-rollouts`."""
 
 
-def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Argo:
-    """Make the backend; no network and no login yet. `client` answers instead of the network, in tests.
-
-    Raises:
-        ConnectError: there is no way to the cluster.
-    """
-    return Argo(context, options.access(context.source), options.namespace, client)
+def connect(options: Options, context: Context) -> Argo:
+    """Make the backend; no network and no login yet. Raises ConnectError: there is no way to the cluster."""
+    return Argo(context, options.access(context.source), options.namespace)
 
 
 ADAPTER = AdapterSpec(

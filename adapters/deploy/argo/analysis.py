@@ -36,30 +36,24 @@ def lines(runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
 
 
 def _lines(run: AnalysisRun) -> list[str]:
-    where = {"Background": "background", "Step": f"step {run.meta.labels.get(STEP_LABEL, '?')}"}.get(
-        run.meta.labels.get(TYPE_LABEL, ""), one_line(run.meta.labels.get(TYPE_LABEL, ""), 30)
-    )
+    kind = run.meta.labels.get(TYPE_LABEL, "")
+    known = {"Background": "background", "Step": f"step {run.meta.labels.get(STEP_LABEL, '?')}"}
+    where = known.get(kind, one_line(kind, 30))
     begun = " ".join(part for part in ("analysis", where) if part)
-    if not run.status.metrics:
-        return [one_line(f"{begun}: {run.status.phase or 'not begun'} {run.status.message}", 160)]
-    return [one_line(f"{begun} {_result(result)}", 160) for result in run.status.metrics]
+    if not run.metrics:
+        return [one_line(f"{begun}: {run.phase or 'not begun'} {run.message}", 160)]
+    return [one_line(f"{begun} {_result(result)}", 160) for result in run.metrics]
 
 
 def _result(result: MetricResult) -> str:
-    counted = [
-        f"{count} {word}"
-        for count, word in (
-            (result.successful, "ok"),
-            (result.failed, "failed"),
-            (result.inconclusive, "inconclusive"),
-            (result.error, "errors"),
-        )
-        if count
-    ]
+    words = ("ok", "failed", "inconclusive", "errors")
+    counts = (result.successful, result.failed, result.inconclusive, result.error)
+    counted = [f"{count} {word}" for count, word in zip(counts, words, strict=True) if count]
+    parts = [result.phase or "not begun", *counted]
     last = result.measurements[-1] if result.measurements else None
-    value = [f"last {last.value}"] if last is not None and last.value else []
-    why = [last.message] if last is not None and last.message and not last.value else []
-    return f"{result.name}: " + ", ".join([result.phase or "not begun", *counted, *value, *why])
+    if last is not None and (last.value or last.message):
+        parts.append(f"last {last.value}" if last.value else last.message)
+    return f"{result.name}: {', '.join(parts)}"
 
 
 def cut_short(rollout: Rollout, runs: Sequence[AnalysisRun]) -> str | None:
@@ -73,7 +67,7 @@ def cut_short(rollout: Rollout, runs: Sequence[AnalysisRun]) -> str | None:
         return None
     for run in runs:
         step = run.meta.labels.get(STEP_LABEL, "")
-        ended = run.spec.terminate is True and step.isdigit() and run.meta.labels.get(TYPE_LABEL) == "Step"
+        ended = run.terminate is True and step.isdigit() and run.meta.labels.get(TYPE_LABEL) == "Step"
         if ended and status.index is not None and status.index > int(step):
             return f"the analysis of step {step} was cut short: the step was skipped"
     return None

@@ -7,56 +7,35 @@ readings, `patches` bodies, `rollback` the moves of a rollback.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
 
-from adapters.contract import (
-    BackendError,
-    Capabilities,
-    Context,
-    Forbidden,
-    HalfDone,
-    MetricQuery,
-    MetricReply,
-    Missing,
-    Moved,
-    Order,
-    Permit,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-    Window,
-)
+from adapters.contract.backends import Capabilities, Order
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, Forbidden, HalfDone, Missing, Moved, Rejected
+from adapters.contract.metrics import MetricQuery, MetricReply, Window
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.argo import patches
 from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.measurements import reply_of
-from adapters.deploy.argo.patches import RolloutPatch
 from adapters.deploy.argo.phase import is_observed
-from adapters.deploy.argo.reading import RolloutView, reading_of
+from adapters.deploy.argo.reading import reading_of
 from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, template_of
-from adapters.kube.guard import BadGuardToken
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, Patch
+from adapters.kube.objects import replica_set_of_revision, replica_set_of_version, template_of
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
 ON_SPEC = Need(ROLLOUTS, "patch")
 _NEEDS = {
-    "promote": (ON_STATUS,),
-    "skip": (ON_STATUS,),
-    "accept": (ON_STATUS,),
-    "promote-full": (ON_STATUS,),
-    "abort": (ON_STATUS,),
-    "retry": (ON_STATUS,),
-    "pause": (ON_SPEC,),
-    "resume": (ON_SPEC,),
-    "undo": (ON_SPEC,),
-    "restart": (ON_SPEC,),
+    **dict.fromkeys(("promote", "skip", "accept", "promote-full", "abort", "retry"), (ON_STATUS,)),
+    **dict.fromkeys(("pause", "resume", "undo", "restart"), (ON_SPEC,)),
 }
 """Verb -> the permissions it takes."""
 ORDERS = (
@@ -73,20 +52,22 @@ ORDERS = (
 WOKEN = "; then an annotation, if its controller overlooks it"
 """A second call that may follow any other: see `sender`."""
 _AGAIN_S = 0.3
+_MOVES = {Move.ABORT: patches.abort, Move.FINISH: patches.full}
+"""The moves of a rollback that are a single patch."""
 
 
 class Argo(KubeBackend):
     """The Rollouts of one namespace."""
 
     def __init__(
-        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
+        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         super().__init__(context, access, namespace, client, (ON_STATUS, ON_SPEC))
-        self._store = Store(self._kube, context)
-        self.sender = Sender(self._kube, self._store, context)
-        self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
-        """Target -> its last reading and the objects it was made of: most reads find nothing new."""
+        self._store = Store(self.source, self._informer)
+        self.sender = Sender(self._store, context)
+        self._readings: dict[str, tuple[object, TargetReading]] = {}
+        """Target -> its last reading and the versions it was made of: most reads find nothing new."""
         self._capabilities = Capabilities(
             advances=True,
             can_pause=True,
@@ -99,11 +80,6 @@ class Argo(KubeBackend):
             orders=ORDERS,
         )
 
-    async def aclose(self) -> None:
-        """Stop the informers and close the connections."""
-        await self._store.aclose()
-        await super().aclose()
-
     def capabilities(self, target: TargetRef) -> Capabilities:
         """The verbs of every target: it owns its steps and advances."""
         return self._capabilities
@@ -113,15 +89,15 @@ class Argo(KubeBackend):
 
         Raises:
             Missing: no such Rollout, or the cluster has no Argo Rollouts.
-            BackendError: any other of a read.
         """
         view = await self._store.view(target.name)
         lacking, now = self._permissions.lacking(_NEEDS), self._context.clock.now()
-        known = self._readings.get(target.target)
-        if known is not None and known[0] == view and known[1] == lacking:
-            return replace(known[2], at=now)
+        made_of = (view.versions, lacking)
+        known_of, known = self._readings.get(target.target, (None, None))
+        if known is not None and known_of == made_of:
+            return replace(known, at=now)
         found = reading_of(target, view, now, lacking)
-        self._readings[target.target] = (view, lacking, found)
+        self._readings[target.target] = (made_of, found)
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
@@ -144,17 +120,13 @@ class Argo(KubeBackend):
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """List the calls of `advance` or `withdraw` for the Rollout seen."""
         where = f"rollouts/{target.name}"
-        try:
-            shown = GuardToken.parse(seen or "")
-        except BadGuardToken:
+        if (shown := GuardToken.parse(seen or "")) is None:
             return (f"PATCH {where} (not read yet)",)
         if setting.version is None:
             return (patches.release(shown).line(where) + WOKEN,) if shown.pauses else ()
         move = next_move(shown, setting.version)
-        if move is Move.ABORT:
-            return (patches.abort(shown.hash).line(where) + WOKEN,)
-        if move is Move.FINISH:
-            return (patches.full(shown).line(where) + WOKEN,)
+        if move in _MOVES:
+            return (_MOVES[move](shown).line(where) + WOKEN,)
         if move is Move.UNDO:
             first = f"PATCH {where}: the template of version {setting.version}, if it is still at {shown.revision}"
             return first + WOKEN, f"PATCH {where}/status: then {Move.FINISH.value}{WOKEN}"
@@ -162,18 +134,18 @@ class Argo(KubeBackend):
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
         """End the pause that was seen. Raises Moved where it is over; Rejected where none was seen."""
-        shown = self._parse_token(seen, "promote")
+        shown = self._parse_token(GuardToken.parse, seen, "promote")
         if not shown.pauses:
             raise Rejected(self.source, "promote", "not sent: it stood at no pause when you decided")
         await self.sender.send_and_wait(target, patches.release(shown), "promote", permit)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Pause it by hand. Raises BackendError."""
-        await self.sender.send_and_wait(target, patches.pause(), "pause", permit)
+        await self.sender.send_and_wait(target, patches.PAUSE, "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """End a pause by hand. Raises Moved where it is not paused by hand."""
-        await self.sender.send_and_wait(target, patches.resume(), "resume", permit)
+        await self.sender.send_and_wait(target, patches.RESUME, "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
         """Roll back, from a fresh read, to the end or first error.
@@ -181,18 +153,19 @@ class Argo(KubeBackend):
         Raises:
             HalfDone: the earlier template was set, and what follows it failed, or its controller has not taken it up in
                 time: repeat to finish.
-            BackendError: any other.
         """
         done: list[Move] = []
         began, woken = asyncio.get_running_loop().time(), False
         while True:
-            rollout = await self._fresh(target, done)
+            with self._half_done_after(done):
+                rollout = await self._store.fresh(target.name, "rollback")
             if (move := next_move(GuardToken.of(rollout), version)) is Move.NONE:
                 return
             now = asyncio.get_running_loop().time()
             taken_up = is_observed(rollout) and move not in done
             if taken_up:
-                await self._go(target, rollout, move, version, permit, done)
+                with self._half_done_after(done):
+                    await self._go(target, rollout, move, version, permit)
                 done.append(move)
                 woken = await self.sender.wait_for_controller(target, "rollback", permit, began)
                 if move is Move.ABORT:
@@ -214,19 +187,18 @@ class Argo(KubeBackend):
         Raises:
             Moved: it has changed since it was seen.
             Rejected: there is no such order, or what was seen did not allow it.
-            BackendError: any other.
         """
-        shown, (name, _, subject) = self._parse_token(seen, order), order.partition(" ")
+        shown, (name, _, subject) = self._parse_token(GuardToken.parse, seen, order), order.partition(" ")
         at_step = True
         if name in ("undo", "accept"):
             rollout = await self._store.fresh(target.name, name)
             if name == "undo":
-                before, began = await self._revision(rollout, subject), asyncio.get_running_loop().time()
+                sets, began = await self._store.replica_sets(rollout), asyncio.get_running_loop().time()
+                before = replica_set_of_revision(self.source, sets, REVISION, subject)
                 await self._undo(target, rollout, shown.revision, before, name, permit)
                 await self.sender.wait_for_controller(target, name, permit, began)
                 return
-            run = rollout.status.canary.step_run
-            at_step = run is not None and run.status == "Inconclusive"
+            at_step = rollout.status.step_run == "Inconclusive"
         made = self._order_patch(name, shown, at_step=at_step)
         if made is None:
             raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {one_line(name, 40)!r}")
@@ -235,84 +207,56 @@ class Argo(KubeBackend):
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """List what `order` would send to the Rollout that was seen."""
         where, (name, _, subject) = f"rollouts/{target.name}", order.partition(" ")
-        try:
-            shown = GuardToken.parse(seen or "")
-        except BadGuardToken:
+        if (shown := GuardToken.parse(seen or "")) is None:
             return (f"PATCH {where} (not read yet)",)
         if name == "undo":
-            return (
-                f"PATCH {where}: the template of revision {subject or '?'}, if it is still at {shown.revision}{WOKEN}",
-            )
+            guarded = f"the template of revision {subject or '?'}, if it is still at {shown.revision}"
+            return (f"PATCH {where}: {guarded}{WOKEN}",)
         if name == "restart":
             return (f"PATCH {where}: add /spec/restartAt, the time it is sent{WOKEN}",)
         made = self._order_patch(name, shown)
         return () if made is None else (made.line(where) + WOKEN,)
 
-    def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> RolloutPatch | None:
+    def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> Patch | None:
         """Make the patch of an order that is a single one. None for any other."""
-        match name:
-            case "skip":
-                return patches.skip(shown)
-            case "accept":
-                return patches.accept(shown, at_step=at_step)
-            case "promote-full":
-                return patches.full(shown)
-            case "retry":
-                return patches.retry(shown)
-            case "abort":
-                return patches.abort(shown.hash)
-            case "restart":
-                return patches.restart(self._context.clock.now())
-            case "pause":
-                return patches.pause()
-            case "resume":
-                return patches.resume()
-            case _:
-                return None
+        made: dict[str, Callable[[], Patch]] = {
+            "skip": lambda: patches.skip(shown),
+            "accept": lambda: patches.accept(shown, at_step=at_step),
+            "promote-full": lambda: patches.full(shown),
+            "retry": lambda: patches.retry(shown),
+            "abort": lambda: patches.abort(shown),
+            "restart": lambda: patches.restart(self._context.clock.now()),
+            "pause": lambda: patches.PAUSE,
+            "resume": lambda: patches.RESUME,
+        }
+        return made[name]() if name in made else None
 
-    def _parse_token(self, seen: str, verb: str) -> GuardToken:
+    @contextmanager
+    def _half_done_after(self, done: Sequence[Move]) -> Iterator[None]:
+        """Turn the error of a rollback's call into HalfDone, where an earlier one was accepted."""
         try:
-            return GuardToken.parse(seen)
-        except BadGuardToken as error:
-            raise Rejected(self.source, verb, f"not sent: {error}") from None
-
-    # -- changing ----------------------------------------------------------------------------------------------------
-
-    async def _fresh(self, target: TargetRef, done: Sequence[Move]) -> Rollout:
-        """Read the Rollout from the cluster, during a rollback."""
-        try:
-            return await self._store.fresh(target.name, "rollback")
+            yield
         except BackendError as error:
-            raise self._half(error) if done else error from None
+            if not done or isinstance(error, HalfDone):
+                raise
+            words = one_line(f"the earlier template is set; then {error.reason}")
+            raise HalfDone(self.source, "rollback", words) from error
 
-    def _half(self, error: BackendError) -> HalfDone:
-        """Make the error of a call that failed after an accepted one."""
-        return HalfDone(self.source, "rollback", one_line(f"the earlier template is set; then {error.reason}"))
-
-    async def _go(
-        self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
-    ) -> None:
-        """Send one move of a rollback."""
+    async def _go(self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit) -> None:
         seen = GuardToken.of(rollout)
-        try:
-            if move is Move.ABORT:
-                await self.sender.send(target, patches.abort(seen.hash), "rollback", permit)
-            elif move is Move.FINISH:
-                await self.sender.send(target, patches.full(seen), "rollback", permit)
-            else:
-                before = await self._of_version(rollout, version or seen.stable)
-                await self._undo(target, rollout, seen.revision, before, "rollback", permit)
-        except BackendError as error:
-            if done and not isinstance(error, HalfDone):
-                raise self._half(error) from error
-            raise
+        if move is not Move.UNDO:
+            await self.sender.send(target, _MOVES[move](seen), "rollback", permit)
+            return
+        sets = await self._store.replica_sets(rollout)
+        before = replica_set_of_version(self.source, sets, HASH_LABEL, version or seen.stable)
+        await self._undo(target, rollout, seen.revision, before, "rollback", permit)
 
     async def _undo(
         self, target: TargetRef, rollout: Rollout, revision: str, before: Object, verb: str, permit: Permit
     ) -> None:
         """Set an earlier ReplicaSet's template again, on the Rollout or its workload."""
         template = template_of(before, HASH_LABEL)
-        workload = rollout.spec.workload
+        workload = rollout.workload
         if workload is None:
             await self.sender.send(target, patches.undo(revision, template), verb, permit)
             return
@@ -323,19 +267,5 @@ class Argo(KubeBackend):
             raise Moved(self.source, verb, f"{target.name} is no longer at revision {revision}; nothing was changed")
         found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
-        await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
-        self._store.invalidate()
-
-    async def _of_version(self, rollout: Rollout, version: str) -> Object:
-        for found in await self._store.replica_sets(rollout):
-            if found["metadata"].get("labels", {}).get(HASH_LABEL) == version:
-                return found
-        raise Missing(self.source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
-
-    async def _revision(self, rollout: Rollout, number: str) -> Object:
-        listed = await self._store.replica_sets(rollout)
-        there = {found["metadata"].get("annotations", {}).get(REVISION, ""): found for found in listed}
-        if number not in there:
-            known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
-            raise Rejected(self.source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
-        return there[number]
+        await self._kube.patch(resource, workload.name, patch, verb, permit)
+        self._store.rollouts.invalidate()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from adapters.deploy.argo.wire import REVISION, Rollout
-from adapters.kube.guard import BadGuardToken
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -40,37 +39,32 @@ class GuardToken:
     @classmethod
     def of(cls, rollout: Rollout) -> GuardToken:
         """Take the state of a Rollout."""
-        status, green = rollout.status, rollout.spec.strategy.blue_green is not None
+        status, green = rollout.status, rollout.blue_green is not None
         return cls(
             index=None if green else status.index,
             hash=status.hash,
             stable=status.stable,
             pauses=tuple((pause.reason, pause.began) for pause in status.pauses),
-            by_hand=bool(rollout.spec.paused),
+            by_hand=bool(rollout.paused),
             aborted=bool(status.abort),
             full=bool(status.promote_full),
-            active=status.blue_green.active if green else "",
+            active=status.active if green else "",
             revision=rollout.meta.annotations.get(REVISION, ""),
         )
 
     @classmethod
-    def parse(cls, text: str) -> GuardToken:
-        """Parse the text that str() gave. Raises BadGuardToken."""
-        return _parse(text)
+    @lru_cache(maxsize=1024)
+    def parse(cls, text: str) -> GuardToken | None:
+        """Parse the text that str() gave; None where it is another. Every order of a Rollout parses the same text."""
+        try:
+            index, hashed, stable, pauses, flags, active, revision = json.loads(text)
+            by_hand, aborted, full = (flag in flags for flag in "paf")
+            found = tuple((reason, began) for reason, began in pauses)
+            return cls(index, hashed, stable, found, by_hand, aborted, full, active, revision)
+        except (ValueError, TypeError, RecursionError):
+            return None
 
     def __str__(self) -> str:
         flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
         parts = [self.index, self.hash, self.stable, self.pauses, flags, self.active, self.revision]
         return _COMPACT.encode(parts)
-
-
-@lru_cache(maxsize=1024)
-def _parse(text: str) -> GuardToken:
-    """Parse a token. Cached, because every order of a Rollout parses the same text."""
-    try:
-        index, hashed, stable, pauses, flags, active, revision = json.loads(text)
-        by_hand, aborted, full = (flag in flags for flag in "paf")
-        found = tuple((reason, began) for reason, began in pauses)
-        return GuardToken(index, hashed, stable, found, by_hand, aborted, full, active, revision)
-    except (ValueError, TypeError, RecursionError):
-        raise BadGuardToken() from None

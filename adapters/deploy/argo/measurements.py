@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 
 from adapters.contract import MetricQuery, MetricReply, Window
 from adapters.deploy.argo.wire import AnalysisRun, Measurement
@@ -26,7 +25,7 @@ def reply_of(query: MetricQuery, runs: Sequence[AnalysisRun], window: Window) ->
     A measurement that ended in an error, or whose value is not one finite number, is dropped and counted as dirty; it
     makes nothing look fresh. Where no run measures it (yet), the reply's problem says so.
     """
-    found = [run for run in runs if any(result.name == query.value for result in run.status.metrics)]
+    found = [run for run in runs if any(result.name == query.value for result in run.metrics)]
     if not found:
         return MetricReply(query.metric, problem=_unmeasured_problem(query, runs))
     series, dirty = [], 0
@@ -38,7 +37,7 @@ def reply_of(query: MetricQuery, runs: Sequence[AnalysisRun], window: Window) ->
 
 
 def _unmeasured_problem(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
-    names = dict.fromkeys(result.name for run in runs for result in run.status.metrics)
+    names = dict.fromkeys(result.name for run in runs for result in run.metrics)
     if not names:
         return "no analysis of this version has measured anything yet"
     return one_line(f"no analysis of this version measures {query.value} (there are: {', '.join(names)})", 200)
@@ -47,20 +46,16 @@ def _unmeasured_problem(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
 def _samples(run: AnalysisRun, metric: str, ticks: Ticks) -> tuple[list[tuple[float, float]], int]:
     """(unix seconds and value of each measurement, oldest first; how many in these ticks were dirty)."""
     samples, dirty = [], 0
-    for result in run.status.metrics:
+    for result in run.metrics:
         for one in result.measurements if result.name == metric else ():
             if one.phase in _UNDER_WAY:
                 continue
-            value, at = _number(one), _time(one)
+            value, at = _number(one), one.finished or one.started
             if value is not None and at is not None:
                 samples.append((at.timestamp(), value))
             elif at is None or ticks.index(at.timestamp()) is not None:
                 dirty += 1
     return sorted(samples), dirty
-
-
-def _time(one: Measurement) -> datetime | None:
-    return one.finished or one.started
 
 
 def _number(one: Measurement) -> float | None:

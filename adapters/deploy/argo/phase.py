@@ -14,7 +14,7 @@ from adapters.contract import OwnStep, Phase, Wait
 from adapters.deploy.argo.wire import HASH_LABEL, WORKLOAD_GENERATION, PauseCondition, Rollout
 from adapters.kube.wire import ReplicaSet
 
-CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
+BLUE_GREEN_PAUSE = "BlueGreenPause"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def is_observed(rollout: Rollout) -> bool:
     if status.observed.isdigit() and int(status.observed) < meta.generation:
         return False
     wanted = meta.annotations.get(WORKLOAD_GENERATION)
-    return not (rollout.spec.workload is not None and wanted and status.workload_observed not in ("", wanted))
+    return not (rollout.workload is not None and wanted and status.workload_observed not in ("", wanted))
 
 
 def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
@@ -43,13 +43,13 @@ def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
     if status.abort:
         return PhaseState(Phase.ABORTED)
     if not is_observed(rollout):  # a pause by hand stands in the spec, seen or not
-        return PhaseState(Phase.PROGRESSING, Wait.MANUAL if rollout.spec.paused else None)
-    if status.controller_pause and not status.pauses and not rollout.spec.paused:
+        return PhaseState(Phase.PROGRESSING, Wait.MANUAL if rollout.paused else None)
+    if status.controller_pause and not status.pauses and not rollout.paused:
         return PhaseState(Phase.PROGRESSING)
     if status.phase == "Degraded":
         retried = status.message.startswith("RolloutAborted")  # its abort was undone; this phase is the old one
         return PhaseState(Phase.PROGRESSING) if retried else PhaseState(Phase.DEGRADED, *_wait(rollout, steps))
-    if rollout.spec.paused:
+    if rollout.paused:
         return PhaseState(Phase.PAUSED, Wait.MANUAL)
     if status.pauses:
         return PhaseState(Phase.PAUSED, *_wait(rollout, steps))
@@ -61,7 +61,7 @@ def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
 
 
 def _wait(rollout: Rollout, steps: Sequence[OwnStep]) -> tuple[Wait | None, datetime | None]:
-    if rollout.spec.paused:
+    if rollout.paused:
         return Wait.MANUAL, None
     if any(pause.reason.startswith("Inconclusive") for pause in rollout.status.pauses):
         return Wait.JUDGEMENT, None
@@ -84,8 +84,8 @@ def _lasts_s(rollout: Rollout, steps: Sequence[OwnStep], pause: PauseCondition) 
 
 def step_of(rollout: Rollout, steps: Sequence[OwnStep]) -> int:
     """The current step, 0-based; the number of steps when all are done."""
-    if rollout.spec.strategy.blue_green is not None:
-        return 1 if rollout.is_promoted or rollout.status.blue_green.active == rollout.status.hash else 0
+    if rollout.blue_green is not None:
+        return 1 if rollout.is_promoted or rollout.status.active == rollout.status.hash else 0
     if rollout.is_promoted:
         return len(steps)
     return min(max(rollout.status.index or 0, 0), len(steps))
@@ -97,7 +97,7 @@ def desired_percent(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
         return 100.0
     if rollout.status.abort:
         return 0.0
-    if rollout.spec.strategy.blue_green is not None:
+    if rollout.blue_green is not None:
         return 100.0 if step_of(rollout, steps) else 0.0
     index = step_of(rollout, steps)
     if rollout.status.promote_full or not steps or index >= len(steps):
@@ -111,16 +111,16 @@ def actual_percent(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tupl
     With a traffic router its weight; without one, the version's share of the available pods.
     """
     status = rollout.status
-    if rollout.spec.strategy.blue_green is not None:
-        return (100.0 if status.blue_green.active == status.hash else 0.0), ""
-    canary = rollout.spec.strategy.canary
+    if rollout.blue_green is not None:
+        return (100.0 if status.active == status.hash else 0.0), ""
+    canary = rollout.canary
     if canary is not None and canary.routing is not None:
-        weights = status.canary.weights
+        weights = status.weights
         if rollout.is_promoted or weights is None:
             return (100.0 if rollout.is_promoted else 0.0), ""
-        share = 100.0 * weights.canary.weight / (canary.routing.most or 100)
+        share = 100.0 * weights.canary / (canary.routing.most or 100)
         return share, "not confirmed by the router yet" if weights.verified is False else ""
-    ours = [one.status.available for one in replica_sets if one.meta.labels.get(HASH_LABEL) == status.hash]
+    ours = [one.available for one in replica_sets if one.meta.labels.get(HASH_LABEL) == status.hash]
     fresh, whole = sum(ours) if ours else status.updated, status.available
     if whole <= 0:
         return (100.0 if rollout.is_promoted else 0.0 if status.abort else None), "no pod is available"

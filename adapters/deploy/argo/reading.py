@@ -13,28 +13,24 @@ from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_perce
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.kube.client import MANAGER
-from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes
+from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes, reasons_by_verb
 from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
 """The field manager of Argo's controller."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class RolloutView:
-    """A Rollout with its ReplicaSets and AnalysisRuns. Equal if of the same objects in the same versions."""
+    """A Rollout with its ReplicaSets and AnalysisRuns."""
 
     rollout: Rollout
     replica_sets: tuple[ReplicaSet, ...] = ()
     runs: tuple[AnalysisRun, ...] = ()
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RolloutView) and self._versions() == other._versions()
-
-    def __hash__(self) -> int:
-        return hash(self._versions())
-
-    def _versions(self) -> tuple[tuple[str, str], ...]:
+    @property
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """The (uid, resourceVersion) of each object."""
         parts: tuple[Rollout | ReplicaSet | AnalysisRun, ...] = (self.rollout, *self.replica_sets, *self.runs)
         return tuple((part.meta.uid, part.meta.version) for part in parts)
 
@@ -103,46 +99,25 @@ def _detail(
 def _cannot(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
     """Map each verb that the Rollout's state rules out to the reason. Missing permissions are not known here."""
     under_way = bool(seen.hash) and seen.hash != seen.stable
-    found: dict[str, str] = {}
-    if (why := _no_advance(rollout, stands, under_way)) is not None:
-        found["promote"] = why
-    if not under_way or seen.aborted:
-        found["pause"] = "it is aborted" if seen.aborted else "nothing is under way"
-    elif seen.by_hand:
-        found["pause"] = "it is paused by hand already"
-    if not seen.by_hand:
-        found["resume"] = "it is not paused by hand"
-    if (why := _no_order(seen, under_way)) is not None:
-        found |= dict.fromkeys(("skip", "promote-full", "abort", "accept"), why)
-    else:
-        found |= _no_special(rollout, stands, seen)
-    if not seen.aborted:
-        found["retry"] = "it is not aborted"
-    return found
-
-
-def _no_order(seen: GuardToken, under_way: bool) -> str | None:
-    if not under_way:
-        return "nothing is under way"
-    if seen.aborted:
-        return "it is aborted: retry begins again"
-    return "it is being promoted in full: only an undo goes back" if seen.full else None
-
-
-def _no_special(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if seen.by_hand:
-        found |= dict.fromkeys(("skip", "promote-full", "accept"), "it is paused by hand: resume it first")
-        return found
-    if rollout.spec.strategy.blue_green is not None or seen.index is None:
-        found["skip"] = "it has no steps"
-    elif seen.pauses:
-        found["skip"] = "it stands at a pause: promote ends it"
-    elif rollout.status.controller_pause:
-        found["skip"] = "its pause was just ended, and it has not gone on yet"
-    if stands.waits is not Wait.JUDGEMENT:
-        found["accept"] = "no analysis is inconclusive"
-    return found
+    no_steps = rollout.blue_green is not None or seen.index is None
+    why = _no_advance(rollout, stands, under_way)
+    orders = ("skip", "promote-full", "accept")
+    return reasons_by_verb(
+        (("promote",), why is not None, why or ""),
+        (("pause",), seen.aborted, "it is aborted"),
+        (("pause",), not under_way, "nothing is under way"),
+        (("pause",), seen.by_hand, "it is paused by hand already"),
+        (("resume",), not seen.by_hand, "it is not paused by hand"),
+        ((*orders, "abort"), not under_way, "nothing is under way"),
+        ((*orders, "abort"), seen.aborted, "it is aborted: retry begins again"),
+        ((*orders, "abort"), seen.full, "it is being promoted in full: only an undo goes back"),
+        (orders, seen.by_hand, "it is paused by hand: resume it first"),
+        (("skip",), no_steps, "it has no steps"),
+        (("skip",), bool(seen.pauses), "it stands at a pause: promote ends it"),
+        (("skip",), bool(rollout.status.controller_pause), "its pause was just ended, and it has not gone on yet"),
+        (("accept",), stands.waits is not Wait.JUDGEMENT, "no analysis is inconclusive"),
+        (("retry",), not seen.aborted, "it is not aborted"),
+    )
 
 
 def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | None:
@@ -169,10 +144,8 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
         found.append("its controller has not taken up the newest change yet")
     if rollout.status.promote_full and not rollout.is_promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
-    if rollout.spec.workload is not None:
-        found.append(
-            one_line(f"its template is that of {rollout.spec.workload.kind} {rollout.spec.workload.name}", 120)
-        )
+    if rollout.workload is not None:
+        found.append(one_line(f"its template is that of {rollout.workload.kind} {rollout.workload.name}", 120))
     return (*found, *lines(runs))
 
 

@@ -13,10 +13,8 @@ import math
 
 from adapters.contract import BackendError, Context, Permit, TargetRef
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.patches import RolloutPatch
 from adapters.deploy.argo.store import Store
-from adapters.deploy.argo.wire import ROLLOUTS
-from adapters.kube import Kube
+from adapters.kube import Patch
 from adapters.kube.client import is_newer, version_of
 
 SETTLE_S = 1.0
@@ -33,10 +31,9 @@ _LOOK_S = 0.05
 class Sender:
     """The one way out to the Rollouts of a namespace. `settle_s`: SETTLE_S. `wake_s`: WAKE_S; None: never."""
 
-    def __init__(self, kube: Kube, store: Store, context: Context) -> None:
+    def __init__(self, store: Store, context: Context) -> None:
         self.settle_s = SETTLE_S
         self.wake_s: float | None = WAKE_S
-        self._kube = kube
         self._store = store
         self._context = context
         self._answered: dict[str, tuple[str, float]] = {}
@@ -52,26 +49,14 @@ class Sender:
         within_s = self._context.write_deadline_s
         return began + within_s - min(MARGIN_S, within_s / 4)
 
-    async def send(self, target: TargetRef, patch: RolloutPatch, verb: str, permit: Permit) -> None:
-        """Send one guarded call. Its answer is the newest state that is known. Raises BackendError."""
-        if not patch.urgent and (hasty_s := self.settle_s - self._store.idle_s(target.name)) > 0:
+    async def send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
+        """Send one guarded call. Raises BackendError."""
+        if not patch.urgent and (hasty_s := self.settle_s - self._store.rollouts.idle_s(target.name)) > 0:
             await self._context.clock.sleep(hasty_s)
-        try:
-            found = await self._kube.patch(
-                ROLLOUTS,
-                target.name,
-                patch.operations,
-                permit=permit,
-                verb=verb,
-                subresource="status" if patch.status else None,
-            )
-        except BackendError:
-            self._store.invalidate()  # the object may not be what we thought
-            raise
+        found = await self._store.rollouts.patch(target.name, patch, verb, permit)
         self._answered[target.name] = version_of(found), asyncio.get_running_loop().time()
-        self._store.put(found)
 
-    async def send_and_wait(self, target: TargetRef, patch: RolloutPatch, verb: str, permit: Permit) -> None:
+    async def send_and_wait(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
         """Send, then wait for the controller. Raises BackendError of the call alone."""
         began = asyncio.get_running_loop().time()
         await self.send(target, patch, verb, permit)

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
-from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
-from adapters.kube.duration import go_duration_s
+from adapters.deploy.argo.wire import CanaryStrategy, Rollout
+from adapters.kube.wire import go_duration_s
 from adapters.sanitize import one_line
 
 PREVIEW = "preview, then pause"
@@ -16,16 +16,11 @@ PREVIEW = "preview, then pause"
 
 def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
     """List the steps of a canary. A blue-green has one: the preview that waits to be made active."""
-    strategy = rollout.spec.strategy
-    if strategy.blue_green is not None:
-        return (_preview(strategy.blue_green),)
-    return () if strategy.canary is None else _canary(strategy.canary)
-
-
-def _preview(green: BlueGreenStrategy) -> OwnStep:
-    auto = green.auto is None or green.auto
-    lasts_s = float(green.auto_s or 0) if auto else None
-    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(green.auto_s), lasts_s=lasts_s)
+    if (green := rollout.blue_green) is not None:
+        auto = green.auto is None or green.auto
+        lasts_s = float(green.auto_s or 0) if auto else None
+        return (OwnStep(PREVIEW, 0.0, waits=not auto or bool(green.auto_s), lasts_s=lasts_s),)
+    return () if rollout.canary is None else _canary(rollout.canary)
 
 
 def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:
@@ -36,23 +31,20 @@ def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:
         weight = step.get("setWeight")
         if isinstance(weight, int | float) and not isinstance(weight, bool):
             percent = 100.0 * weight / most
-        found.append(_own(step, percent))
+        if "pause" in step:
+            pause = step["pause"]
+            found.append(_pause(duration_s(pause.get("duration")) if isinstance(pause, dict) else None, percent))
+        elif next(iter(step), "") == "setWeight":
+            found.append(_weight(percent))
+        else:
+            found.append(OwnStep(_words(step), percent))
     return tuple(found)
-
-
-def _own(step: dict[str, Any], percent: float) -> OwnStep:
-    pause = step.get("pause")
-    if "pause" in step:
-        lasts_s = duration_s(pause.get("duration")) if isinstance(pause, dict) else None
-        return _pause(lasts_s, percent)
-    return _weight(percent) if next(iter(step), "") == "setWeight" else OwnStep(_words(step, percent), percent)
 
 
 @lru_cache(maxsize=1024)
 def _pause(lasts_s: float | None, percent: float) -> OwnStep:
-    return OwnStep(
-        "pause" if lasts_s is None else f"pause {_duration_text(lasts_s)}", percent, waits=True, lasts_s=lasts_s
-    )
+    words = "pause" if lasts_s is None else f"pause {_duration_text(lasts_s)}"
+    return OwnStep(words, percent, waits=True, lasts_s=lasts_s)
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +52,7 @@ def _weight(percent: float) -> OwnStep:
     return OwnStep(f"set weight {percent:g} %", percent)
 
 
-def _words(step: dict[str, Any], percent: float) -> str:
+def _words(step: dict[str, Any]) -> str:
     """Describe a step's action. A step of an unknown kind by its own name."""
     kind = next(iter(step), "?")
     value = step.get(kind)
@@ -70,9 +62,8 @@ def _words(step: dict[str, Any], percent: float) -> str:
             return "experiment"
         case "analysis":
             templates = detail.get("templates") or []
-            words = "analysis " + ", ".join(
-                str(one.get("templateName", "?")) for one in templates if isinstance(one, dict)
-            )
+            names = [str(one.get("templateName", "?")) for one in templates if isinstance(one, dict)]
+            words = f"analysis {', '.join(names)}"
         case "setCanaryScale":
             words = "canary scale " + ", ".join(f"{key} {value}" for key, value in detail.items())
         case "setHeaderRoute":

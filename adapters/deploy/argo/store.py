@@ -5,43 +5,36 @@
 
 from __future__ import annotations
 
-from adapters.contract import BackendError, Context
+from collections.abc import Callable
+
+from adapters.contract import BackendError
 from adapters.deploy.argo.analysis import runs_of
 from adapters.deploy.argo.reading import RolloutView
 from adapters.deploy.argo.wire import ANALYSIS_RUNS, ROLLOUTS, AnalysisRun, Rollout
-from adapters.kube import REPLICA_SETS, Informer, Kube, Object, OwnerIndex, ParseCache
+from adapters.kube import REPLICA_SETS, Informer, Object, OwnerIndex, ParseCache, Resource
 from adapters.kube.wire import ReplicaSet
 
 
 class Store:
     """Reads Rollouts, AnalysisRuns and ReplicaSets of one namespace."""
 
-    def __init__(self, kube: Kube, context: Context) -> None:
-        self._kube = kube
-        self._rollouts, self._runs, self._sets = (
-            Informer(kube, resource, context.clock, changed=context.changed)
-            for resource in (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS)
-        )
-        self._parsed_rollouts = ParseCache(kube.source, Rollout)
-        self._parsed_runs = ParseCache(kube.source, AnalysisRun)
-        self._parsed_sets = ParseCache(kube.source, ReplicaSet)
-        self._owned_runs, self._owned_sets = OwnerIndex(self._runs), OwnerIndex(self._sets)
-
-    async def aclose(self) -> None:
-        """Stop the informers."""
-        for informer in (self._rollouts, self._runs, self._sets):
-            await informer.aclose()
+    def __init__(self, source: str, informer: Callable[[Resource], Informer]) -> None:
+        self.rollouts = informer(ROLLOUTS)
+        self._owned_runs, self._owned_sets = OwnerIndex(informer(ANALYSIS_RUNS)), OwnerIndex(informer(REPLICA_SETS))
+        self._parsed_rollouts = ParseCache(source, Rollout)
+        self._parsed_runs = ParseCache(source, AnalysisRun)
+        self._parsed_sets = ParseCache(source, ReplicaSet)
 
     async def rollout(self, name: str) -> Rollout:
         """Read one Rollout. Raises Missing, BadReply, BackendError."""
-        return self._parsed_rollouts.of(await self._rollouts.get(name))
+        return self._parsed_rollouts.of(await self.rollouts.get(name))
 
     async def view(self, name: str) -> RolloutView:
         """Read one Rollout with its analyses and ReplicaSets. Raises as `rollout`.
 
         Those that may not be read, or are not listed yet, are left out; `Context.changed` is called when they arrive.
         """
-        for informer in (self._rollouts, self._runs, self._sets):
+        for informer in (self.rollouts, self._owned_runs.informer, self._owned_sets.informer):
             informer.start()
         rollout = await self.rollout(name)
         sets = await _owned_or_empty(self._owned_sets, rollout.meta.uid)
@@ -68,21 +61,7 @@ class Store:
 
     async def fresh(self, name: str, verb: str) -> Rollout:
         """Read a Rollout from the cluster itself, for `verb`. Raises Missing, BadReply, BackendError."""
-        found = await self._kube.get(ROLLOUTS, name, verb=verb)
-        self._rollouts.put(found)
-        return self._parsed_rollouts.of(found)
-
-    def idle_s(self, name: str) -> float:
-        """Seconds since a Rollout was last seen to change."""
-        return self._rollouts.idle_s(name)
-
-    def put(self, found: Object) -> None:
-        """Keep a Rollout that a write returned."""
-        self._rollouts.put(found)
-
-    def invalidate(self) -> None:
-        """Note that a Rollout may have changed unseen. The next read goes to the cluster."""
-        self._rollouts.invalidate()
+        return self._parsed_rollouts.of(await self.rollouts.fresh(name, verb))
 
 
 async def _owned_or_empty(owned: OwnerIndex, uid: str) -> list[Object]:

@@ -6,12 +6,12 @@ Source: argoproj.io/v1alpha1, Argo Rollouts 1.0 to 1.9. Unknown fields are ignor
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasPath, Field
 
 from adapters.kube import Resource
-from adapters.kube.wire import Meta, Moment, StatusCondition, Wire, none_is_empty, none_is_no_item, utc
+from adapters.kube.wire import Items, Meta, Moment, Part, StatusCondition, Wire, utc
 
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
@@ -30,7 +30,7 @@ class TrafficRouting(Wire):
 class CanaryStrategy(Wire):
     """The strategy `canary`."""
 
-    steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    steps: Items[dict[str, Any]] = Field([])
     routing: TrafficRouting | None = Field(None, alias="trafficRouting")
 
 
@@ -41,35 +41,11 @@ class BlueGreenStrategy(Wire):
     auto_s: int | None = Field(None, alias="autoPromotionSeconds")
 
 
-class RolloutStrategy(Wire):
-    """The strategy of a Rollout: one of the two."""
-
-    canary: CanaryStrategy | None = None
-    blue_green: BlueGreenStrategy | None = Field(None, alias="blueGreen")
-
-
 class WorkloadRef(Wire):
     """The object that a Rollout takes its template from."""
 
-    api_version: str = Field("", alias="apiVersion")
     kind: str = ""
     name: str = ""
-
-
-class RollbackWindow(Wire):
-    """The revisions to which a rollback skips the steps."""
-
-    revisions: int = 0
-
-
-class RolloutSpec(Wire):
-    """The spec of a Rollout, without its template."""
-
-    replicas: int | None = None
-    paused: bool | None = None
-    strategy: Annotated[RolloutStrategy, BeforeValidator(none_is_empty)] = RolloutStrategy()
-    workload: WorkloadRef | None = Field(None, alias="workloadRef")
-    window: RollbackWindow | None = Field(None, alias="rollbackWindow")
 
 
 class PauseCondition(Wire):
@@ -88,43 +64,11 @@ class PauseCondition(Wire):
             return None
 
 
-class Weight(Wire):
-    """The weight of one destination."""
-
-    weight: int = 0
-
-
 class Weights(Wire):
     """The weights that the traffic router was given."""
 
-    canary: Annotated[Weight, BeforeValidator(none_is_empty)] = Weight()
+    canary: int = Field(0, validation_alias=AliasPath("canary", "weight"))
     verified: bool | None = None
-
-
-class RunStatus(Wire):
-    """A Rollout's summary of one AnalysisRun."""
-
-    name: str = ""
-    status: str = ""
-    message: str = ""
-
-
-class CanaryStatus(Wire):
-    """The status.canary of a Rollout."""
-
-    weights: Weights | None = None
-    step_run: RunStatus | None = Field(None, alias="currentStepAnalysisRunStatus")
-    background_run: RunStatus | None = Field(None, alias="currentBackgroundAnalysisRunStatus")
-    experiment: str | None = Field(None, alias="currentExperiment")
-
-
-class BlueGreenStatus(Wire):
-    """The status.blueGreen of a Rollout."""
-
-    active: str = Field("", alias="activeSelector")
-    preview: str = Field("", alias="previewSelector")
-    before: RunStatus | None = Field(None, alias="prePromotionAnalysisRunStatus")
-    after: RunStatus | None = Field(None, alias="postPromotionAnalysisRunStatus")
 
 
 class RolloutStatus(Wire):
@@ -135,29 +79,31 @@ class RolloutStatus(Wire):
     observed: str = Field("", alias="observedGeneration")
     workload_observed: str = Field("", alias="workloadObservedGeneration")
     index: int | None = Field(None, alias="currentStepIndex")
-    step_hash: str = Field("", alias="currentStepHash")
     hash: str = Field("", alias="currentPodHash")
     stable: str = Field("", alias="stableRS")
-    pauses: Annotated[list[PauseCondition], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="pauseConditions"
-    )
+    pauses: Items[PauseCondition] = Field([], alias="pauseConditions")
     controller_pause: bool | None = Field(None, alias="controllerPause")
     abort: bool | None = None
     promote_full: bool | None = Field(None, alias="promoteFull")
-    replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
-    canary: Annotated[CanaryStatus, BeforeValidator(none_is_empty)] = CanaryStatus()
-    blue_green: Annotated[BlueGreenStatus, BeforeValidator(none_is_empty)] = Field(BlueGreenStatus(), alias="blueGreen")
+    conditions: Items[StatusCondition] = Field([])
+    weights: Weights | None = Field(None, validation_alias=AliasPath("canary", "weights"))
+    step_run: str = Field("", validation_alias=AliasPath("canary", "currentStepAnalysisRunStatus", "status"))
+    """The phase of the step's AnalysisRun."""
+    active: str = Field("", validation_alias=AliasPath("blueGreen", "activeSelector"))
+    """The hash that a blue-green serves."""
 
 
 class Rollout(Wire):
-    """One Rollout."""
+    """One Rollout, without its pod template. It has one of the two strategies."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[RolloutSpec, BeforeValidator(none_is_empty)] = RolloutSpec()
-    status: Annotated[RolloutStatus, BeforeValidator(none_is_empty)] = RolloutStatus()
+    paused: bool | None = Field(None, validation_alias=AliasPath("spec", "paused"))
+    canary: CanaryStrategy | None = Field(None, validation_alias=AliasPath("spec", "strategy", "canary"))
+    blue_green: BlueGreenStrategy | None = Field(None, validation_alias=AliasPath("spec", "strategy", "blueGreen"))
+    workload: WorkloadRef | None = Field(None, validation_alias=AliasPath("spec", "workloadRef"))
+    status: Part[RolloutStatus] = RolloutStatus()
 
     @property
     def is_promoted(self) -> bool:
@@ -180,34 +126,18 @@ class MetricResult(Wire):
 
     name: str = ""
     phase: str = ""
-    message: str = ""
-    count: int = 0
     successful: int = 0
     failed: int = 0
     inconclusive: int = 0
     error: int = 0
-    measurements: Annotated[list[Measurement], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
-
-
-class RunSpec(Wire):
-    """The spec of an AnalysisRun."""
-
-    terminate: bool | None = None
-
-
-class RunResult(Wire):
-    """The status of an AnalysisRun."""
-
-    phase: str = ""
-    message: str = ""
-    metrics: Annotated[list[MetricResult], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="metricResults"
-    )
+    measurements: Items[Measurement] = Field([])
 
 
 class AnalysisRun(Wire):
     """One AnalysisRun; it has no status subresource."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[RunSpec, BeforeValidator(none_is_empty)] = RunSpec()
-    status: Annotated[RunResult, BeforeValidator(none_is_empty)] = RunResult()
+    terminate: bool | None = Field(None, validation_alias=AliasPath("spec", "terminate"))
+    phase: str = Field("", validation_alias=AliasPath("status", "phase"))
+    message: str = Field("", validation_alias=AliasPath("status", "message"))
+    metrics: Items[MetricResult] = Field([], validation_alias=AliasPath("status", "metricResults"))

@@ -10,29 +10,18 @@ never "the previous one". Its share is that of its pods: an estimate of the traf
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.deployment.backend import Deployments
+from adapters.deploy.deployment.backend import Deployments as Deployments
 from adapters.kube import KubeOptions, prepare
-
-if TYPE_CHECKING:
-    import httpx
-
-__all__ = ["ADAPTER", "Deployments", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
     """Keys of a plan's backend with `adapter: deployment`."""
 
 
-def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Deployments:
-    """Make the backend; no network and no login yet. `client` answers instead of the network, in tests.
-
-    Raises:
-        ConnectError: there is no way to the cluster.
-    """
-    return Deployments(context, options.access(context.source), options.namespace, client)
+def connect(options: Options, context: Context) -> Deployments:
+    """Make the backend; no network and no login yet. Raises ConnectError: there is no way to the cluster."""
+    return Deployments(context, options.access(context.source), options.namespace)
 
 
 ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect, owns_steps=True, prepare=prepare)

@@ -8,34 +8,15 @@ from __future__ import annotations
 
 import httpx
 
-from adapters.contract import (
-    BackendError,
-    Capabilities,
-    Context,
-    Missing,
-    Order,
-    Permit,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-)
+from adapters.contract.backends import Capabilities, Order
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, Rejected
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.deployment.reading import reading_of
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
-from adapters.kube import (
-    DEPLOYMENTS,
-    REPLICA_SETS,
-    Access,
-    Informer,
-    KubeBackend,
-    Need,
-    Object,
-    OwnerIndex,
-    ParseCache,
-    template_of,
-)
-from adapters.kube.guard import BadGuardToken
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, Patch
 from adapters.kube.jsonpatch import Operation, add, check, replace
+from adapters.kube.objects import OwnerIndex, ParseCache, replica_set_of_revision, replica_set_of_version, template_of
 from adapters.kube.wire import ReplicaSet
 from adapters.sanitize import one_line
 
@@ -54,23 +35,12 @@ class Deployments(KubeBackend):
     """The Deployments of one namespace."""
 
     def __init__(
-        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
+        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         super().__init__(context, access, namespace, client, (MAY_PATCH,))
-        self._informer, sets = (
-            Informer(self._kube, resource, context.clock, changed=context.changed)
-            for resource in (DEPLOYMENTS, REPLICA_SETS)
-        )
-        self._sets_informer = sets
-        self._owned = OwnerIndex(sets)
+        self._deployments, self._owned = self._informer(DEPLOYMENTS), OwnerIndex(self._informer(REPLICA_SETS))
         self._parsed, self._parsed_sets = ParseCache(self.source, Deployment), ParseCache(self.source, ReplicaSet)
-
-    async def aclose(self) -> None:
-        """Stop the informers and close the connections."""
-        await self._informer.aclose()
-        await self._sets_informer.aclose()
-        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """The verbs of every target. It advances by itself, without steps, and can be paused and undone."""
@@ -89,7 +59,7 @@ class Deployments(KubeBackend):
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         """Read the Deployment and its pods' versions. Raises Missing, BackendError."""
-        deployment = self._parsed.of(await self._informer.get(target.name))
+        deployment = self._parsed.of(await self._deployments.get(target.name))
         try:
             sets = [self._parsed_sets.of(found) for found in await self._owned.of(deployment.meta.uid)]
         except BackendError:  # without its ReplicaSets no version is known, and so no rollback
@@ -117,12 +87,12 @@ class Deployments(KubeBackend):
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Let no more pods be replaced. Harmless when repeated. Raises BackendError."""
-        await self._send(target, (add("spec", "paused", value=True),), "pause", permit)
+        await self._deployments.patch(target.name, Patch((add("spec", "paused", value=True),)), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """End a pause. Raises Moved where it is not paused."""
-        operations = (check("spec", "paused", value=True), replace("spec", "paused", value=False))
-        await self._send(target, operations, "resume", permit)
+        patch = Patch((check("spec", "paused", value=True), replace("spec", "paused", value=False)))
+        await self._deployments.patch(target.name, patch, "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
         """Make `version` the wanted one again, from a fresh read. A paused one is resumed with it.
@@ -130,22 +100,17 @@ class Deployments(KubeBackend):
         Raises:
             Moved: another template was set in between; repeat it.
             Missing: that version no longer has a ReplicaSet.
-            BackendError: any other.
         """
-        found = await self._kube.get(DEPLOYMENTS, target.name, verb="rollback")
-        self._informer.put(found)
-        deployment = self._parsed.of(found)
-        by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}
-        if version is None or version not in by_hash:
-            raise Missing(self.source, "rollback", f"version {one_line(version or '?', 40)} no longer has a ReplicaSet")
-        before = by_hash[version]
+        deployment = self._parsed.of(await self._deployments.fresh(target.name, "rollback"))
+        sets = await self._owned.of(deployment.meta.uid)
+        before = replica_set_of_version(self.source, sets, HASH_LABEL, version or "?")
         operations: tuple[Operation, ...] = ()
         if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
             operations = _undo(deployment.revision, before)
-        if deployment.spec.paused:
+        if deployment.paused:
             operations = (*operations, replace("spec", "paused", value=False))
         if operations:
-            await self._send(target, operations, "rollback", permit)
+            await self._deployments.patch(target.name, Patch(operations), "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
         """Carry out one of ORDERS, guarded by the revision that was seen.
@@ -153,18 +118,14 @@ class Deployments(KubeBackend):
         Raises:
             Moved: it is at another revision by now.
             Rejected: there is no such order or revision, or it is paused.
-            BackendError: any other.
         """
         name, _, subject = order.partition(" ")
-        try:
-            shown = GuardToken.parse(seen)
-        except BadGuardToken as error:
-            raise Rejected(self.source, name, f"not sent: {error}") from None
+        shown = self._parse_token(GuardToken.parse, seen, name)
         match name:
             case "undo":
-                await self._send(target, await self._to_revision(target, shown, subject), name, permit)
+                await self._deployments.patch(target.name, await self._undo_patch(target, shown, subject), name, permit)
             case "restart":
-                await self._send(target, await self._restart_operations(target, shown), name, permit)
+                await self._deployments.patch(target.name, await self._restart_patch(target, shown), name, permit)
             case "pause":
                 await self.pause(target, permit)
             case "resume":
@@ -172,37 +133,23 @@ class Deployments(KubeBackend):
             case _:
                 raise Rejected(self.source, name, f"not sent: a Deployment has no {one_line(name, 40)!r}")
 
-    async def _to_revision(self, target: TargetRef, shown: GuardToken, number: str) -> tuple[Operation, ...]:
-        deployment = self._parsed.of(await self._informer.get(target.name))
-        there = {one["metadata"].get("annotations", {}).get(REVISION, ""): one for one in await self._sets(deployment)}
-        if number not in there:
-            known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
-            raise Rejected(self.source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
+    async def _undo_patch(self, target: TargetRef, shown: GuardToken, number: str) -> Patch:
+        deployment = self._parsed.of(await self._deployments.get(target.name))
+        before = replica_set_of_revision(self.source, await self._owned.of(deployment.meta.uid), REVISION, number)
         if shown.paused:
             raise Rejected(self.source, "undo", "not sent: it is paused: resume it first")
-        return _undo(shown.revision, there[number])
+        return Patch(_undo(shown.revision, before))
 
-    async def _restart_operations(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
+    async def _restart_patch(self, target: TargetRef, shown: GuardToken) -> Patch:
         if shown.paused:
             raise Rejected(self.source, "restart", "not sent: it is paused: resume it first")
-        found = await self._informer.get(target.name)
+        found = await self._deployments.get(target.name)
         at = self._context.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         guard = check("metadata", "annotations", REVISION, value=shown.revision)
         meta = found["spec"]["template"].get("metadata") or {}
         if meta.get("annotations"):
-            return guard, add("spec", "template", "metadata", "annotations", RESTARTED, value=at)
-        return guard, add("spec", "template", "metadata", "annotations", value={RESTARTED: at})
-
-    async def _sets(self, deployment: Deployment) -> list[Object]:
-        return await self._owned.of(deployment.meta.uid)
-
-    async def _send(self, target: TargetRef, operations: tuple[Operation, ...], verb: str, permit: Permit) -> None:
-        try:
-            found = await self._kube.patch(DEPLOYMENTS, target.name, operations, permit=permit, verb=verb)
-        except BackendError:
-            self._informer.invalidate()  # the object may not be what we thought
-            raise
-        self._informer.put(found)
+            return Patch((guard, add("spec", "template", "metadata", "annotations", RESTARTED, value=at)))
+        return Patch((guard, add("spec", "template", "metadata", "annotations", value={RESTARTED: at})))
 
 
 def _undo(shown_revision: str, before: Object) -> tuple[Operation, ...]:

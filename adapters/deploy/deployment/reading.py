@@ -19,11 +19,10 @@ def reading_of(
     target: TargetRef, deployment: Deployment, sets: Sequence[ReplicaSet], at: datetime, lacks: Mapping[str, str]
 ) -> TargetReading:
     """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
-    spec, status = deployment.spec, deployment.status
-    whole = max(status.replicas, spec.replicas if status.replicas == 0 else 0)
-    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
+    whole = max(deployment.replicas, deployment.wanted if deployment.replicas == 0 else 0)
+    percent = 100.0 * min(deployment.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
     version, before = versions(deployment, sets)
-    seen = GuardToken(deployment.revision, version or "", bool(spec.paused))
+    seen = GuardToken(deployment.revision, version or "", bool(deployment.paused))
     return TargetReading(
         target=target.target,
         at=at,
@@ -32,13 +31,10 @@ def reading_of(
         detail=one_line(_detail(deployment)),
         problem="it is being deleted" if deployment.meta.deleted is not None else _trouble(deployment),
         versions=VersionsReading(
-            canary=version,
-            baseline=before,
-            revision=str(seen),
-            revisions=earlier(sets, REVISION, deployment.revision),
+            canary=version, baseline=before, revision=str(seen), revisions=earlier(sets, REVISION, deployment.revision)
         ),
         steps=StepsReading(
-            step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if spec.paused else None
+            step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if deployment.paused else None
         ),
         cannot={**_cannot(deployment), **lacks},
         notes=_notes(deployment),
@@ -47,24 +43,23 @@ def reading_of(
 
 def is_complete(deployment: Deployment) -> bool:
     """Whether every pod is of the wanted template, and available."""
-    spec, status = deployment.spec, deployment.status
     return (
-        status.observed >= deployment.meta.generation
-        and status.updated == spec.replicas
-        and status.replicas == status.updated
-        and status.available == status.updated
+        deployment.observed >= deployment.meta.generation
+        and deployment.updated == deployment.wanted
+        and deployment.replicas == deployment.updated
+        and deployment.available == deployment.updated
     )
 
 
 def phase_of(deployment: Deployment) -> Phase:
     """Derive the phase; the first match wins."""
-    if not deployment.status.observed:
+    if not deployment.observed:
         return Phase.PENDING
     if is_complete(deployment):
-        return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
-    if deployment.spec.paused:
+        return Phase.PAUSED if deployment.paused else Phase.HEALTHY
+    if deployment.paused:
         return Phase.PAUSED
-    if deployment.status.observed >= deployment.meta.generation and _failure(deployment) is not None:
+    if deployment.observed >= deployment.meta.generation and _failure(deployment) is not None:
         return Phase.DEGRADED
     return Phase.PROGRESSING
 
@@ -76,9 +71,9 @@ def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | 
     if wanted is None:
         return None, None
     older = [one for rank, one in ranked if rank < (_rank(wanted) or 0)]
-    serving = [one for one in older if one.status.available]
+    serving = [one for one in older if one.available]
     before = serving[-1] if serving else older[-1] if older else None
-    return _hash(wanted), None if before is None else _hash(before)
+    return wanted.meta.labels.get(HASH_LABEL), None if before is None else before.meta.labels.get(HASH_LABEL)
 
 
 def _rank(one: ReplicaSet) -> int | None:
@@ -86,12 +81,8 @@ def _rank(one: ReplicaSet) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _hash(one: ReplicaSet) -> str | None:
-    return one.meta.labels.get(HASH_LABEL)
-
-
 def _failure(deployment: Deployment) -> str | None:
-    for one in deployment.status.conditions:
+    for one in deployment.conditions:
         if one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded":
             return one.message or one.reason
     return None
@@ -99,39 +90,32 @@ def _failure(deployment: Deployment) -> str | None:
 
 def _trouble(deployment: Deployment) -> str | None:
     """Say why its pods cannot be created (a quota, an admission refusal). None where they can."""
-    for one in deployment.status.conditions:
+    for one in deployment.conditions:
         if one.type == "ReplicaFailure" and one.status == "True":
             return one_line(f"its pods are refused: {one.message or one.reason}", 200)
     return None
 
 
-def _is_mixed(deployment: Deployment) -> bool:
-    """Whether pods of several versions serve at once."""
-    status = deployment.status
-    return 0 < status.updated < status.replicas
-
-
 def _detail(deployment: Deployment) -> str:
-    status = deployment.status
     parts = [f"revision {deployment.revision or '?'}"]
     if not is_complete(deployment):
-        parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
+        parts.append(f"{deployment.updated} of {deployment.replicas} pods are new: an estimate, not the traffic")
     if (failed := _failure(deployment)) is not None:
         parts.append(failed)
     return "; ".join(parts)
 
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
-    status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
-    if deployment.spec.paused and _is_mixed(deployment):
-        share = f"{status.updated} of {status.replicas} pods are new"
+    found = gitops_notes(deployment.meta, "an undo")
+    if deployment.paused and 0 < deployment.updated < deployment.replicas:  # pods of several versions serve at once
+        share = f"{deployment.updated} of {deployment.replicas} pods are new"
         found.append(f"mixed fleet: {share}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)
 
 
 def _cannot(deployment: Deployment) -> dict[str, str]:
     found = {"promote": "a Deployment goes on by itself: there is no step to promote"}
-    if deployment.spec.paused:
+    if deployment.paused:
         found |= {"pause": "it is paused already", "restart": "it is paused: resume it first"}
     else:
         found["resume"] = "it is not paused"

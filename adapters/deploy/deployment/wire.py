@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasPath, Field
 
-from adapters.kube.guard import BadGuardToken
-from adapters.kube.wire import Meta, StatusCondition, Wire, none_is_empty, none_is_no_item
+from adapters.kube.wire import Items, Meta, StatusCondition, Wire
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
-
-
-class DeploymentSpec(Wire):
-    """The spec of a Deployment, without its template."""
-
-    replicas: int = 1
-    paused: bool | None = None
-
-
-class DeploymentStatus(Wire):
-    """The status of a Deployment."""
-
-    observed: int = Field(0, alias="observedGeneration")
-    replicas: int = 0
-    updated: int = Field(0, alias="updatedReplicas")
-    available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field([])
 
 
 class Deployment(Wire):
     """One Deployment, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[DeploymentSpec, BeforeValidator(none_is_empty)] = DeploymentSpec()
-    status: Annotated[DeploymentStatus, BeforeValidator(none_is_empty)] = DeploymentStatus()
+    wanted: int = Field(1, validation_alias=AliasPath("spec", "replicas"))
+    paused: bool | None = Field(None, validation_alias=AliasPath("spec", "paused"))
+    observed: int = Field(0, validation_alias=AliasPath("status", "observedGeneration"))
+    replicas: int = Field(0, validation_alias=AliasPath("status", "replicas"))
+    updated: int = Field(0, validation_alias=AliasPath("status", "updatedReplicas"))
+    available: int = Field(0, validation_alias=AliasPath("status", "availableReplicas"))
+    conditions: Items[StatusCondition] = Field([], validation_alias=AliasPath("status", "conditions"))
 
     @property
     def revision(self) -> str:
@@ -56,12 +42,12 @@ class GuardToken:
     paused: bool
 
     @classmethod
-    def parse(cls, text: str) -> GuardToken:
-        """Parse the text that str() gave. Raises BadGuardToken."""
+    def parse(cls, text: str) -> GuardToken | None:
+        """Parse the text that str() gave; None where it is another."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):
-            raise BadGuardToken() from None
+            return None
         return cls(str(revision), str(version), bool(paused))
 
     def __str__(self) -> str:

@@ -14,18 +14,12 @@ answers the rollback webhook with yes. Once it is promoted, only another release
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from pydantic import field_validator
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.flagger.backend import Flagger
+from adapters.deploy.flagger.backend import Flagger as Flagger
 from adapters.kube import KubeOptions, prepare
-
-if TYPE_CHECKING:
-    import httpx
-
-__all__ = ["ADAPTER", "Flagger", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
@@ -42,13 +36,9 @@ class Options(KubeOptions):
         return None if value is None else value.rstrip("/")
 
 
-def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Flagger:
-    """Make the backend; no network and no login yet. `client` answers instead of the network, in tests.
-
-    Raises:
-        ConnectError: there is no way to the cluster.
-    """
-    return Flagger(context, options.access(context.source), options.namespace, options.gates, client)
+def connect(options: Options, context: Context) -> Flagger:
+    """Make the backend; no network and no login yet. Raises ConnectError: there is no way to the cluster."""
+    return Flagger(context, options.access(context.source), options.namespace, options.gates)
 
 
 ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect, owns_steps=True, prepare=prepare)

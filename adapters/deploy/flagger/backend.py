@@ -1,7 +1,7 @@
 """The verbs of Flagger: read, suspend, unsuspend, and check the gates.
 
 This module decides what is read from where, and which part of a verb is a call and which is an answer that Flagger has
-still to ask for. Readings are made in `reading`, bodies in `patches`; questions are parsed in `asking`.
+still to ask for. Only its controller writes a Canary's status. Readings are made in `reading`.
 """
 
 from __future__ import annotations
@@ -9,34 +9,27 @@ from __future__ import annotations
 import httpx
 from pydantic import ValidationError
 
-from adapters.contract import (
-    BackendError,
-    BadReply,
-    Capabilities,
-    Context,
-    Forbidden,
-    GateQuery,
-    Missing,
-    Moved,
-    Order,
-    Permit,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-)
-from adapters.deploy.flagger import patches
+from adapters.contract.backends import Capabilities, GateQuery, Order
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, BadReply, Forbidden, Missing, Moved, Rejected
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.flagger.guard import GuardToken
-from adapters.deploy.flagger.patches import CanaryPatch
-from adapters.deploy.flagger.reading import is_ours, reading_of
-from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
+from adapters.deploy.flagger.reading import asks_us, reading_of
+from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, WAITING, gated_steps
 from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_template
-from adapters.deploy.flagger.webhook import parse_payload
-from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent
-from adapters.kube import Access, Informer, KubeBackend, Need, Object
-from adapters.kube.guard import BadGuardToken
-from adapters.sanitize import first_flaw, one_line
+from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent, WebhookPayload
+from adapters.kube import Access, KubeBackend, Need, ParseCache, Patch
+from adapters.kube.jsonpatch import add, check
+from adapters.sanitize import one_line
 
+LARGEST_BYTES = 64 * 1024
+"""A larger question is not read; its own metadata is all that can make one large."""
+SUSPEND = Patch((add("spec", "suspend", value=True),))
+"""Have Flagger ignore the Canary. Its weight stays, and so does any fault. Harmless when repeated."""
+UNSUSPEND = Patch((check("spec", "suspend", value=True), add("spec", "suspend", value=False)))
+"""Have Flagger go on with the Canary, if it is suspended."""
+KEEP_ANALYSIS = Patch((add("spec", "skipAnalysis", value=False),))
+"""Have releases checked again."""
 ON_SPEC = Need(CANARIES, "patch")
 _NEEDS = dict.fromkeys(("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis"), (ON_SPEC,))
 ORDERS = (
@@ -56,24 +49,15 @@ class Flagger(KubeBackend):
         access: Access,
         namespace: str | None,
         gates: str | None,
-        client: httpx.AsyncBaseTransport | None,
+        client: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self._gates = gates
         super().__init__(context, access, namespace, client, (ON_SPEC,))
-        self._canaries = Informer(self._kube, CANARIES, context.clock, changed=context.changed)
-        self._targets = {
-            kind: Informer(self._kube, resource, context.clock, changed=context.changed)
-            for kind, resource in TARGETS.items()
-        }
+        self._canaries, self._parsed = self._informer(CANARIES), ParseCache(self.source, Canary, "Flagger")
+        self._targets = {kind: self._informer(resource) for kind, resource in TARGETS.items()}
         self._held: dict[str, bool] = {}
         """Target's name -> whether every rise of its traffic asks us first, as of the last read."""
-
-    async def aclose(self) -> None:
-        """Stop the informers and close the connections."""
-        for informer in (self._canaries, *self._targets.values()):
-            await informer.aclose()
-        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """The verbs of a target. It owns its steps and advances by itself; a halt depends on whose gates it asks."""
@@ -98,9 +82,8 @@ class Flagger(KubeBackend):
 
         Raises:
             Missing: no such Canary, or the cluster has no Flagger.
-            BackendError: any other of a read.
         """
-        canary = self._parse(await self._canaries.get(target.name))
+        canary = self._parsed.of(await self._canaries.get(target.name))
         self._held[target.name] = self._has_all_gates(canary)
         lacks = self._permissions.lacking(_NEEDS)
         if self._held[target.name]:  # then a halt sends nothing
@@ -110,17 +93,15 @@ class Flagger(KubeBackend):
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """List what `advance` or `withdraw` would have answered."""
-        try:
-            shown = GuardToken.parse(seen or "")
-        except BadGuardToken:
+        if (shown := GuardToken.parse(seen or "")) is None:
             return (f"canaries/{target.name} (not read yet)",)
         if setting.version is None:
             upto = "the promotion" if setting.step is not None and setting.step < 0 else str(setting)
-            only = f", if template {shown.template[:8]} is still set then" if shown.starts else ""
-            return (
-                f"answers canaries/{target.name} yes at its gates, once each, up to {upto}, when Flagger asks{only}",
-            )
-        lines = [patches.unsuspend().line(f"canaries/{target.name}")] if shown.suspended else []
+            starts = shown.phase == WAITING and shown.template  # a known template
+            only = f", if template {shown.template[:8]} is still set then" if starts else ""
+            when = f"once each, up to {upto}, when Flagger asks{only}"
+            return (f"answers canaries/{target.name} yes at its gates, {when}",)
+        lines = [UNSUSPEND.line(f"canaries/{target.name}")] if shown.suspended else []
         return (*lines, f"answers canaries/{target.name} yes at its rollback webhook, when Flagger asks")
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
@@ -131,7 +112,8 @@ class Flagger(KubeBackend):
             Rejected: no gate of ours is there.
             BackendError: it cannot be read.
         """
-        shown, canary = self._parse_token(seen, "promote"), self._parse(await self._kube.get(CANARIES, target.name))
+        shown = self._parse_token(GuardToken.parse, seen, "promote")
+        canary = await self._fresh_canary(target)
         wanted = await self._read_template(canary, now=True)
         permit.check(self.source, "promote")
         template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
@@ -143,34 +125,30 @@ class Flagger(KubeBackend):
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Suspend it, unless a halt can withhold the answer at every step. Raises BackendError."""
-        canary = self._parse(await self._kube.get(CANARIES, target.name))
-        if not self._has_all_gates(canary):
-            await self._send(target, patches.suspend(), "pause", permit)
+        if not self._has_all_gates(await self._fresh_canary(target)):
+            await self._canaries.patch(target.name, SUSPEND, "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """End a suspension. Raises Moved where it is not suspended."""
-        await self._send(target, patches.unsuspend(), "resume", permit)
+        await self._canaries.patch(target.name, UNSUSPEND, "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
         """Check that a rollback can be answered, and that Flagger will ask. The answer is given when it asks.
 
         Raises:
             Rejected: it is promoted, or has no rollback webhook of ours.
-            BackendError: any other.
         """
-        canary = self._parse(await self._kube.get(CANARIES, target.name))
+        canary = await self._fresh_canary(target)
         status = canary.status
         if status.phase == FAILED or (status.phase in AT_REST and status.applied == (version or status.promoted)):
             return
         if status.phase in (*AT_REST, *PROMOTING):
             raise Rejected(self.source, "rollback", "it is promoted: Flagger goes back only by another release")
-        hook = canary.webhook(ROLLBACK)
-        if hook is None or not is_ours(hook.url, ROLLBACK, self._gates):
-            raise Rejected(
-                self.source, "rollback", "it has no rollback webhook that asks warroom: release the old version"
-            )
-        if canary.spec.suspend:  # suspended it would never ask
-            await self._send(target, patches.unsuspend(), "rollback", permit)
+        if not asks_us(canary, ROLLBACK, self._gates):
+            why = "it has no rollback webhook that asks warroom: release the old version"
+            raise Rejected(self.source, "rollback", why)
+        if canary.suspend:  # suspended it would never ask
+            await self._canaries.patch(target.name, UNSUSPEND, "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
         """Carry out one of ORDERS.
@@ -178,22 +156,18 @@ class Flagger(KubeBackend):
         Raises:
             Moved: it has changed since it was seen.
             Rejected: there is no such order.
-            BackendError: any other.
         """
-        made = self._order_patch(order, self._parse_token(seen, order))
+        made = _order_patch(order, self._parse_token(GuardToken.parse, seen, order))
         if made is None:
             raise Rejected(self.source, order, f"not sent: Flagger has no {one_line(order, 40)!r}")
-        await self._send(target, made, order, permit)
+        await self._canaries.patch(target.name, made, order, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """List what `order` would send to the Canary that was seen."""
-        try:
-            made = self._order_patch(order, GuardToken.parse(seen or ""))
-        except BadGuardToken:
+        if (shown := GuardToken.parse(seen or "")) is None:
             return (f"PATCH canaries/{target.name} (not read yet)",)
+        made = _order_patch(order, shown)
         return () if made is None else (made.line(f"canaries/{target.name}"),)
-
-    # -- what it asks ------------------------------------------------------------------------------------------------
 
     def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
         """Parse a question at one of its webhooks. None where it is about another Canary.
@@ -203,64 +177,34 @@ class Flagger(KubeBackend):
         Raises:
             BadReply: it is nothing that Flagger sends.
         """
-        question = parse_payload(self.source, gate, body)
+        try:
+            question = WebhookPayload.model_validate_json(body[:LARGEST_BYTES])
+        except ValidationError:
+            raise BadReply(self.source, gate, "not a webhook call of Flagger") from None
         if gate not in GATES or (question.name, question.namespace) != (target.name, self._kube.namespace):
             return None
         metadata = question.metadata or {}
         if metadata.get("target", target.target) != target.target:
             return None
-        for informer in (self._canaries, *self._targets.values()):
+        for informer in self._informers:
             informer.invalidate()
         return GateQuery(target.target, gate, back=gate == ROLLBACK, token=metadata.get("token"))
 
-    # -- reading and changing ----------------------------------------------------------------------------------------
-
-    def _order_patch(self, name: str, shown: GuardToken) -> CanaryPatch | None:
-        match name:
-            case "skip-analysis":
-                return patches.skip(shown)
-            case "keep-analysis":
-                return patches.keep()
-            case "suspend":
-                return patches.suspend()
-            case "unsuspend":
-                return patches.unsuspend()
-            case _:
-                return None
-
     def _has_all_gates(self, canary: Canary) -> bool:
         """Whether every step from here on has a gate that is ours."""
-        steps = gated_steps(canary)
-        return all(
-            any(is_ours(hook.url, kind, self._gates) for kind in each.gates if (hook := canary.webhook(kind)))
-            for each in steps
-        )
+        return all(any(asks_us(canary, kind, self._gates) for kind in one.gates) for one in gated_steps(canary))
 
-    def _parse_token(self, seen: str, verb: str) -> GuardToken:
-        try:
-            return GuardToken.parse(seen)
-        except BadGuardToken as error:
-            raise Rejected(self.source, verb, f"not sent: {error}") from None
-
-    def _parse(self, found: Object) -> Canary:
-        try:
-            return Canary.model_validate(found)
-        except ValidationError as error:
-            raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
+    async def _fresh_canary(self, target: TargetRef) -> Canary:
+        return self._parsed.of(await self._kube.get(CANARIES, target.name))
 
     async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
         """Read what its target wants, while a promote is about that. Unknown where we may not read it.
 
-        Args:
-            canary: whose target.
-            now: ask the cluster, whatever is remembered.
-
-        Raises:
-            BackendError: a read of the cluster was needed, and failed.
+        `now`: ask the cluster, whatever is remembered. Raises BackendError.
         """
         if canary.status.phase not in UNDER_WAY:
             return WantedTemplate()
-        kind, name = canary.spec.target.kind or "Deployment", canary.spec.target.name
+        kind, name = canary.target_kind or "Deployment", canary.target_name
         resource = TARGETS.get(kind)
         if resource is None:
             return WantedTemplate(unknown=f"its target is a {one_line(kind, 40)}")
@@ -273,18 +217,19 @@ class Flagger(KubeBackend):
 
     async def _events(self, name: str) -> tuple[KubeEvent, ...]:
         """Read Flagger's events about a Canary. None where they may not be read."""
-        fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
         try:
-            page = await self._kube.page(EVENTS, fields=fields)
+            page = await self._kube.page(EVENTS, fields=f"involvedObject.kind=Canary,involvedObject.name={name}")
             return tuple(KubeEvent.model_validate(found) for found in page.objects)
         except (BackendError, ValidationError):
             return ()
 
-    async def _send(self, target: TargetRef, patch: CanaryPatch, verb: str, permit: Permit) -> None:
-        """Send one guarded call. Its answer is the newest state that is known."""
-        try:
-            found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)
-        except BackendError:
-            self._canaries.invalidate()  # the object may not be what we thought
-            raise
-        self._canaries.put(found)
+
+def _order_patch(name: str, seen: GuardToken) -> Patch | None:
+    guard = check("status", "lastAppliedSpec", value=seen.applied)
+    orders = {
+        "skip-analysis": Patch((guard, add("spec", "skipAnalysis", value=True))),
+        "keep-analysis": KEEP_ANALYSIS,
+        "suspend": SUSPEND,
+        "unsuspend": UNSUSPEND,
+    }
+    return orders.get(name)

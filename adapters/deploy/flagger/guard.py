@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from adapters.deploy.flagger.steps import WAITING
 from adapters.deploy.flagger.wire import Canary
-from adapters.kube.guard import BadGuardToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +26,25 @@ class GuardToken:
     @classmethod
     def of(cls, canary: Canary, template: str = "") -> GuardToken:
         """Take the state of a Canary. `template`: the hash of the template that its target wants."""
-        status, spec = canary.status, canary.spec
+        status = canary.status
         known = (status.phase, status.weight, status.iterations, status.applied, status.promoted)
-        return cls(*known, spec.suspend, spec.skip, template)
+        return cls(*known, canary.suspend, canary.skip, template)
 
     @property
     def place(self) -> tuple[object, ...]:
         """The step and the release that a promote is about. A gate that closes meanwhile does not change it."""
         return (self.weight, self.iterations, self.applied, self.template)
 
-    @property
-    def starts(self) -> bool:
-        """Whether it waits to start a known template."""
-        return self.phase == WAITING and bool(self.template)
-
     @classmethod
-    def parse(cls, text: str) -> GuardToken:
-        """Parse the text that str() gave. Raises BadGuardToken."""
+    def parse(cls, text: str) -> GuardToken | None:
+        """Parse the text that str() gave; None where it is another."""
         try:
             phase, weight, iterations, applied, promoted, flags, *more = json.loads(text)
             (template,) = more or ("",)  # tokens of older journals have none
             known = (str(phase), int(weight), int(iterations), str(applied), str(promoted))
             return cls(*known, "s" in flags, "k" in flags, str(template))
         except (ValueError, TypeError, RecursionError):
-            raise BadGuardToken() from None
+            return None
 
     def __str__(self) -> str:
         flags = "s" * self.suspended + "k" * self.skips

@@ -28,13 +28,19 @@ from adapters.deploy.flagger.steps import (
 )
 from adapters.deploy.flagger.target import WantedTemplate
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
-from adapters.kube.wire import gitops_notes
+from adapters.kube.wire import gitops_notes, reasons_by_verb
 from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
 """Flagger's event each time it met a closed traffic gate; its status does not show it."""
 _SAID_LAST_S = 600.0
 """How long a warning is shown."""
+
+
+def asks_us(canary: Canary, kind: str, gates: str | None) -> bool:
+    """Whether the first webhook of a kind calls our own gate."""
+    hook = canary.webhook(kind)
+    return hook is not None and is_ours(hook.url, kind, gates)
 
 
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
@@ -51,31 +57,22 @@ def reading_of(
     lacks: Mapping[str, str],
     wanted: WantedTemplate,
 ) -> TargetReading:
-    """Make the reading of a target.
-
-    Args:
-        target: of the plan.
-        canary: its current state.
-        events: Flagger's events about it.
-        at: now, UTC.
-        gates: our own address.
-        lacks: verb -> the permission that is missing for it.
-        wanted: the template that its own target wants.
-    """
+    """Make the reading of a target. `gates`: our own address. `lacks`: verb -> the permission missing for it."""
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
     phase, waits = _phase_and_wait(canary, events, at, gates)
     resting = status.phase in AT_REST
+    deleted = canary.meta.deleted is not None or status.phase in ("Terminating", "Terminated")
     share = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
-    asks_us = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
+    is_asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.analysis.webhooks)
     return TargetReading(
         target=target.target,
         at=at,
         percent=share,
         phase=phase,
         detail=one_line(_detail(canary, step)),
-        problem=_problem(canary),
+        problem="it is being deleted" if deleted else None,
         versions=VersionsReading(
-            canary=_version(canary),
+            canary=None if status.phase == WAITING else status.applied or None,  # not begun, it has no name yet
             baseline=status.promoted or None,
             release=wanted.text or None,
             revision=str(GuardToken.of(canary, wanted.template)),
@@ -87,7 +84,7 @@ def reading_of(
             at_rest=resting,
             waits=waits,
             desired=share,
-            asks_s=_asks_s(canary, step) if asks_us else None,
+            asks_s=_asks_s(canary, step) if is_asked else None,
         ),
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates, wanted),
@@ -104,26 +101,22 @@ def _phase_and_wait(
         return Phase.HEALTHY, None
     if phase == FAILED:
         return Phase.ABORTED, None
-    if canary.spec.suspend:
+    if canary.suspend:
         return Phase.PAUSED, Wait.MANUAL
     if phase in (WAITING, "WaitingPromotion"):
         return Phase.PAUSED, Wait.GATE
-    if phase == "Progressing" and (_has_our_traffic_gate(canary, gates) or _met_a_closed_gate(canary, events, at)):
+    ours = not by_iterations(canary) and asks_us(canary, CONFIRM_TRAFFIC, gates)
+    if phase == "Progressing" and (ours or _met_a_closed_gate(canary, events, at)):
         return Phase.PAUSED, Wait.GATE
     if phase in ("Progressing", *PROMOTING):
         return Phase.PROGRESSING, None
     return Phase.UNKNOWN, None
 
 
-def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
-    hook = canary.webhook(CONFIRM_TRAFFIC)
-    return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
-
-
 def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime) -> bool:
     """Whether it was refused since it last moved, and lately. One event per interval says so."""
     closed_at = max((event.last_at for event in events if _CLOSED in event.message), default=None)
-    if closed_at is None or at - closed_at > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
+    if closed_at is None or at - closed_at > timedelta(seconds=3 * interval_s(canary.analysis)):
         return False
     return canary.status.moved is None or closed_at >= canary.status.moved
 
@@ -131,7 +124,7 @@ def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime
 def _asks_s(canary: Canary, step: int) -> float:
     """The longest time between two questions, in seconds. It counts all its checks before it asks to promote."""
     looks = rounds(canary) + 1 if by_iterations(canary) and step == first_step(canary) else 1
-    return looks * interval_s(canary.spec.analysis)
+    return looks * interval_s(canary.analysis)
 
 
 def _weight(canary: Canary) -> float:
@@ -140,17 +133,6 @@ def _weight(canary: Canary) -> float:
     if by_iterations(canary):  # its status holds no weight
         return gated_steps(canary)[step_of(canary)].step.percent or 0.0
     return float(canary.status.weight)
-
-
-def _version(canary: Canary) -> str | None:
-    """The wanted release. None before Flagger has begun it, because it has no name yet."""
-    return None if canary.status.phase == WAITING else canary.status.applied or None
-
-
-def _problem(canary: Canary) -> str | None:
-    if canary.meta.deleted is not None or canary.status.phase in ("Terminating", "Terminated"):
-        return "it is being deleted"
-    return None
 
 
 def _detail(canary: Canary, step: int) -> str:
@@ -163,32 +145,25 @@ def _detail(canary: Canary, step: int) -> str:
     if status.iterations:
         parts.append(f"check {status.iterations}")
     if status.failed_checks:
-        parts.append(f"{status.failed_checks} of {canary.spec.analysis.threshold} failed checks")
-    if by_iterations(canary) and canary.spec.analysis.match:
+        parts.append(f"{status.failed_checks} of {canary.analysis.threshold} failed checks")
+    if by_iterations(canary) and canary.analysis.match:
         parts.append("A/B: its users are chosen, not a share")
     return "; ".join(parts)
 
 
 def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
     """Map each verb that the Canary's state rules out to the reason. Missing permissions are not known here."""
-    phase, suspended = canary.status.phase, canary.spec.suspend
-    found: dict[str, str] = {}
-    if (why := _no_advance(canary, step, gates)) is not None:
-        found["promote"] = why
-    under_way = phase in UNDER_WAY
-    if suspended or not under_way:
-        found["pause"] = "it is suspended already" if suspended else "nothing is under way that could be stopped"
-    if not suspended:
-        found["resume"] = found["unsuspend"] = "it is not suspended"
-    else:
-        found["suspend"] = "it is suspended already"
-    if canary.spec.skip:
-        found["skip-analysis"] = "it skips its analysis already"
-    else:
-        found["keep-analysis"] = "it does not skip its analysis"
-        if not under_way:
-            found["skip-analysis"] = "nothing is under way"
-    return found
+    suspended, under_way = canary.suspend, canary.status.phase in UNDER_WAY
+    why = _no_advance(canary, step, gates)
+    return reasons_by_verb(
+        (("promote",), why is not None, why or ""),
+        (("pause", "suspend"), suspended, "it is suspended already"),
+        (("pause",), not under_way, "nothing is under way that could be stopped"),
+        (("resume", "unsuspend"), not suspended, "it is not suspended"),
+        (("skip-analysis",), canary.skip, "it skips its analysis already"),
+        (("skip-analysis",), not under_way, "nothing is under way"),
+        (("keep-analysis",), not canary.skip, "it does not skip its analysis"),
+    )
 
 
 def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
@@ -202,15 +177,13 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         return "it is being promoted already"
     if phase not in UNDER_WAY:
         return f"it is {one_line(phase, 20) or 'not initialized yet'}"
-    if canary.spec.suspend:
+    if canary.suspend:
         return "it is suspended and asks at no gate: unsuspend it first"
     there = steps[step].gates
     if not there:
         return "no gate stands at this step: Flagger goes on by itself"
-    for kind in there:
-        hook = canary.webhook(kind)
-        if hook is not None and is_ours(hook.url, kind, gates):
-            return None
+    if any(asks_us(canary, kind, gates) for kind in there):
+        return None
     hook = canary.webhook(there[0])
     address = one_line(hook.url.partition("?")[0], 60) if hook is not None else "?"  # the query may hold a secret
     return f"its gate {there[0]} asks {address}, not warroom" if gates else "the plan's backend names no gates"
@@ -223,15 +196,14 @@ def _notes(
     if canary.status.phase == WAITING and wanted.unknown:
         found.append(f"the version that waits to start is unknown ({wanted.unknown}): a promote starts any that is set")
     found += gitops_notes(canary.meta, "suspend and skip")
-    if canary.spec.skip:
+    if canary.skip:
         found.append("skipAnalysis is on: this release and every later one goes out without analysis")
-    if canary.spec.suspend:
+    if canary.suspend:
         found.append("suspended: its own checks, its failure limit and its rollback are off too")
-    hook = canary.webhook(ROLLBACK)
-    if gates is not None and (hook is None or not is_ours(hook.url, ROLLBACK, gates)):
+    if gates is not None and not asks_us(canary, ROLLBACK, gates):
         found.append("no rollback webhook asks warroom: it goes back only when its own checks fail")
     for kind in GATES:
-        several = [one for one in canary.spec.analysis.webhooks if one.type == kind]
+        several = [one for one in canary.analysis.webhooks if one.type == kind]
         if len(several) > 1:
             found.append(f"{len(several)} webhooks of type {kind}: all of them have to agree")
     lately = [one for one in events if one.type == "Warning" and (at - one.last_at).total_seconds() < _SAID_LAST_S]

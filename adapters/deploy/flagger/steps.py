@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from adapters.contract import OwnStep
 from adapters.deploy.flagger.wire import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, Analysis, Canary
-from adapters.kube.duration import go_duration_s
+from adapters.kube.wire import go_duration_s
 
 DEFAULT_S = 60.0
 """How often Flagger looks at a Canary that names no interval."""
@@ -52,7 +52,7 @@ def weights(analysis: Analysis) -> tuple[int, ...]:
 
 def by_iterations(canary: Canary) -> bool:
     """Whether it counts checks instead of raising a weight: A/B tests, blue-green."""
-    return canary.spec.analysis.iterations > 0 or canary.spec.provider == "kubernetes"
+    return canary.analysis.iterations > 0 or canary.provider == "kubernetes"
 
 
 def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
@@ -62,11 +62,11 @@ def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
         found.append(_gated_step(canary, "start", 0, CONFIRM_ROLLOUT))
     if by_iterations(canary):
         found.append(_gated_step(canary, f"{rounds(canary)} checks", 0, CONFIRM_PROMOTION))
-        if not canary.spec.analysis.match:  # blue-green asks a second time, with all traffic on the canary
-            there = 0 if canary.spec.provider == "kubernetes" else 100
+        if not canary.analysis.match:  # blue-green asks a second time, with all traffic on the canary
+            there = 0 if canary.provider == "kubernetes" else 100
             found.append(_gated_step(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
         return tuple(found)
-    each = (0, *weights(canary.spec.analysis))
+    each = (0, *weights(canary.analysis))
     for weight in each[:-1]:
         found.append(_gated_step(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
     found.append(
@@ -77,12 +77,12 @@ def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
 
 def rounds(canary: Canary) -> int:
     """The number of checks it counts: ten where the Canary gives none."""
-    return canary.spec.analysis.iterations or 10
+    return canary.analysis.iterations or 10
 
 
 def _gated_step(canary: Canary, text: str, percent: int, *kinds: str) -> GatedStep:
     there = tuple(kind for kind in kinds if canary.webhook(kind) is not None)
-    lasts_s = None if there else interval_s(canary.spec.analysis)
+    lasts_s = None if there else interval_s(canary.analysis)
     return GatedStep(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
 
 
@@ -98,7 +98,7 @@ def step_of(canary: Canary) -> int:
     if status.phase in _BEGUN:
         if by_iterations(canary):
             return min(first + (status.iterations > rounds(canary)), len(steps) - 1)
-        passed = sum(1 for weight in weights(canary.spec.analysis) if weight <= status.weight)
+        passed = sum(1 for weight in weights(canary.analysis) if weight <= status.weight)
         return min(first + passed, len(steps) - 1)
     if status.phase in (*PROMOTING, *AT_REST):
         return len(steps)

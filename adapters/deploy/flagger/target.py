@@ -16,10 +16,7 @@ from dataclasses import dataclass
 from adapters.kube import DEPLOYMENTS, Object, Resource
 from adapters.sanitize import one_line
 
-TARGETS = {
-    "Deployment": DEPLOYMENTS,
-    "DaemonSet": Resource("apps", "v1", "daemonsets", "DaemonSet"),
-}
+TARGETS = {"Deployment": DEPLOYMENTS, "DaemonSet": Resource("apps", "v1", "daemonsets", "DaemonSet")}
 """Kinds of a `targetRef` whose template is read; a Service has none."""
 _SCALED_AWAY = "flagger.app/scale-to-zero"
 """The node selector by which Flagger itself removes a DaemonSet's pods, and restores them."""

@@ -1,17 +1,17 @@
-"""Wire models of Flagger: Canaries, and the events about them.
+"""Wire models of Flagger: Canaries, the events about them, and the questions at its webhooks.
 
-Source: flagger.app/v1beta1 Canary (Flagger 1.10 to 1.44), core/v1 Event. Unknown fields are ignored.
+Source: flagger.app/v1beta1 Canary (Flagger 1.10 to 1.44), core/v1 Event; Flagger, "Webhooks" (payload). Unknown fields
+are ignored.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasPath, Field
 
 from adapters.kube import Resource
-from adapters.kube.wire import Meta, Moment, Wire, none_is_empty, none_is_no_item
+from adapters.kube.wire import Items, Meta, Moment, Part, Wire
 
 CANARIES = Resource("flagger.app", "v1beta1", "canaries", "Canary")
 EVENTS = Resource("", "v1", "events", "Event")
@@ -27,7 +27,6 @@ GATES = (CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, CONFIRM_PROMOTION, ROLLBACK)
 class Webhook(Wire):
     """One entry of spec.analysis.webhooks."""
 
-    name: str = ""
     type: str = ""
     url: str = ""
 
@@ -39,35 +38,10 @@ class Analysis(Wire):
     threshold: int = 0
     max_weight: int = Field(0, alias="maxWeight")
     step_weight: int = Field(0, alias="stepWeight")
-    step_weights: Annotated[list[int], BeforeValidator(none_is_no_item)] = Field([], alias="stepWeights")
+    step_weights: Items[int] = Field([], alias="stepWeights")
     iterations: int = 0
-    match: Annotated[list[object], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
-    mirror: bool = False
-    webhooks: Annotated[list[Webhook], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
-
-
-class Reference(Wire):
-    """The spec.targetRef of a Canary."""
-
-    kind: str = ""
-    name: str = ""
-
-
-class CanarySpec(Wire):
-    """The spec of a Canary."""
-
-    provider: str = ""
-    target: Annotated[Reference, BeforeValidator(none_is_empty)] = Field(Reference(), alias="targetRef")
-    newer: Analysis | None = Field(None, alias="analysis")
-    older: Analysis | None = Field(None, alias="canaryAnalysis")
-    """The earlier name of `analysis`."""
-    skip: bool = Field(False, alias="skipAnalysis")
-    suspend: bool = False
-
-    @property
-    def analysis(self) -> Analysis:
-        """The analysis, under whichever name it is given."""
-        return self.newer or self.older or Analysis()
+    match: Items[object] = Field([])
+    webhooks: Items[Webhook] = Field([])
 
 
 class FlaggerStatus(Wire):
@@ -86,18 +60,32 @@ class Canary(Wire):
     """One Canary."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[CanarySpec, BeforeValidator(none_is_empty)] = CanarySpec()
-    status: Annotated[FlaggerStatus, BeforeValidator(none_is_empty)] = FlaggerStatus()
+    provider: str = Field("", validation_alias=AliasPath("spec", "provider"))
+    target_kind: str = Field("", validation_alias=AliasPath("spec", "targetRef", "kind"))
+    target_name: str = Field("", validation_alias=AliasPath("spec", "targetRef", "name"))
+    newer: Analysis | None = Field(None, validation_alias=AliasPath("spec", "analysis"))
+    older: Analysis | None = Field(None, validation_alias=AliasPath("spec", "canaryAnalysis"))
+    """The earlier name of `analysis`."""
+    skip: bool = Field(False, validation_alias=AliasPath("spec", "skipAnalysis"))
+    suspend: bool = Field(False, validation_alias=AliasPath("spec", "suspend"))
+    status: Part[FlaggerStatus] = FlaggerStatus()
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis, under whichever name it is given."""
+        return self.newer or self.older or Analysis()
 
     def webhook(self, kind: str) -> Webhook | None:
         """The first webhook of a kind."""
-        return next((hook for hook in self.spec.analysis.webhooks if hook.type == kind), None)
+        return next((hook for hook in self.analysis.webhooks if hook.type == kind), None)
 
 
-class EventSeries(Wire):
-    """The series of a repeated event."""
+class WebhookPayload(Wire):
+    """A question, as far as it is used. Its phase is no help: at two of the gates it always says Progressing."""
 
-    seen: Moment | None = Field(None, alias="lastObservedTime")
+    name: str
+    namespace: str
+    metadata: dict[str, str] | None = None
 
 
 class KubeEvent(Wire):
@@ -108,10 +96,10 @@ class KubeEvent(Wire):
     last: Moment | None = Field(None, alias="lastTimestamp")
     first: Moment | None = Field(None, alias="firstTimestamp")
     at: Moment | None = Field(None, alias="eventTime")
-    series: EventSeries | None = None
+    repeated: Moment | None = Field(None, validation_alias=AliasPath("series", "lastObservedTime"))
 
     @property
     def last_at(self) -> datetime:
         """When the event last happened, UTC. The beginning of time where it has no date."""
-        found = [self.series.seen if self.series else None, self.last, self.at, self.first]
-        return max((moment for moment in found if moment is not None), default=datetime.min.replace(tzinfo=UTC))
+        found = (moment for moment in (self.repeated, self.last, self.at, self.first) if moment is not None)
+        return max(found, default=datetime.min.replace(tzinfo=UTC))

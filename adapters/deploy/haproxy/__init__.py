@@ -13,11 +13,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from adapters.contract import AdapterSpec, ConnectError, Context, Kind
-from adapters.deploy.haproxy.backend import HAProxy
+from adapters.contract import AdapterSpec, Context, Kind
+from adapters.deploy.haproxy.backend import HAProxy as HAProxy
 from adapters.deploy.haproxy.node import HAProxyNode, SocketAddress
-
-__all__ = ["ADAPTER", "HAProxy", "Options", "connect"]
 
 
 class Options(BaseModel):
@@ -42,16 +40,9 @@ class Options(BaseModel):
 
 
 def connect(options: Options, context: Context) -> HAProxy:
-    """Make the backend; no bytes are sent yet.
-
-    Raises:
-        ConnectError: a socket's address cannot be used.
-    """
+    """Make the backend; no bytes are sent yet."""
     texts = [options.socket] if isinstance(options.socket, str) else options.socket
-    try:
-        nodes = tuple(HAProxyNode(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts)
-    except ValueError as error:
-        raise ConnectError(f"{context.source}: socket: {error}") from error
+    nodes = [HAProxyNode(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts]
     return HAProxy(context, nodes)
 
 

@@ -11,21 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.contract import (
-    BackendError,
-    BadReply,
-    Capabilities,
-    Context,
-    HalfDone,
-    Missing,
-    OutcomeUnknown,
-    Permit,
-    Phase,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-)
+from adapters.contract.backends import Capabilities
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, BadReply, HalfDone, Missing, OutcomeUnknown, Rejected
+from adapters.contract.targets import Phase, Setting, TargetReading, TargetRef
 from adapters.deploy.haproxy.node import HAProxyNode
 from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
 from adapters.sanitize import one_line
@@ -51,13 +40,8 @@ class _Write:
         return f"{self.server} {self.weight}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """The writes that one node accepted, and the error after them."""
-
-    node: HAProxyNode
-    accepted: tuple[_Write, ...]
-    error: BackendError | None
+_Change = tuple[HAProxyNode, list[_Write], BackendError | None]
+"""A node, the writes that it accepted, and the error after them."""
 
 
 class HAProxy:
@@ -98,7 +82,7 @@ class HAProxy:
             Rejected: the plan's names cannot be sent.
         """
         canary, baseline = self._servers(target, "read")
-        until = self._until(self._context.read_deadline_s)
+        until = asyncio.get_running_loop().time() + self._context.read_deadline_s
         reads = (self._read_node(node, target.name, canary, baseline, until) for node in self._nodes)
         readings: list[NodeReading] = []
         for result in await asyncio.gather(*reads, return_exceptions=True):
@@ -117,9 +101,7 @@ class HAProxy:
         return tuple(f"{node.prefix}{write.line}" for node in self._nodes for write in writes)
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        """Set both weights on every node, then read them back.
-
-        The canary gets `percent`, the baseline 100 - `percent`.
+        """Set both weights on every node, then read them back: canary `percent`, baseline 100 - `percent`.
 
         A node that fails does not keep the others from being set: on the way down that would leave traffic on the
         canary, on the way up no node is ever above `percent`.
@@ -129,22 +111,18 @@ class HAProxy:
             Withdrawn, Unreachable, Forbidden, Missing, Rejected, TimedOut, Cut, BadReply: nothing was accepted.
         """
         writes = self._writes(target, percent)
-        until = self._until(self._context.write_deadline_s)
+        until = asyncio.get_running_loop().time() + self._context.write_deadline_s
         changes = await asyncio.gather(*(self._change(node, writes, permit, until) for node in self._nodes))
-        errors = [change.error for change in changes if change.error is not None]
+        errors = [error for _, _, error in changes if error is not None]
         self._baseline_idle[target.name] = percent == 100 or (
             bool(errors) and self._baseline_idle.get(target.name, True)
         )
         if not errors:
             return
-        if any(change.accepted for change in changes):
-            words = "; ".join(
-                _change_text(change) for change in sorted(changes, key=lambda change: change.error is None)
-            )
-            raise HalfDone(self.source, "set_weight", one_line(words))
+        if any(accepted for _, accepted, _ in changes):
+            failed_first = sorted(changes, key=lambda change: change[2] is None)
+            raise HalfDone(self.source, "set_weight", one_line("; ".join(map(_change_text, failed_first))))
         raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
-
-    # -- reading -----------------------------------------------------------------------------------------------------
 
     async def _read_node(
         self, node: HAProxyNode, backend: str, canary: str, baseline: str, until: float
@@ -175,8 +153,6 @@ class HAProxy:
             problem=one_line(problem) if problem else None,
         )
 
-    # -- writing -----------------------------------------------------------------------------------------------------
-
     async def _change(self, node: HAProxyNode, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
         accepted: list[_Write] = []
         try:
@@ -189,8 +165,8 @@ class HAProxy:
                     reason = f"{node.prefix}{write.server} reads {reads} after it was set to {write.weight}"
                     raise HalfDone(self.source, "set_weight", reason)
         except BackendError as error:
-            return _Change(node, tuple(accepted), error)
-        return _Change(node, tuple(accepted), None)
+            return node, accepted, error
+        return node, accepted, None
 
     def _writes(self, target: TargetRef, percent: int | None) -> tuple[_Write, ...]:
         canary, baseline = self._servers(target, "set_weight")
@@ -214,18 +190,14 @@ class HAProxy:
                 raise Rejected(self.source, verb, f"not sent: {one_line(name, 60)!r} is not a name HAProxy accepts")
         return target.canary, target.baseline
 
-    def _until(self, deadline_s: float) -> float:
-        return asyncio.get_running_loop().time() + deadline_s
-
 
 def _change_text(change: _Change) -> str:
     """Describe one node's part of a half-done change: `canary 25 set; then Permission denied`."""
-    done = ", ".join(str(write) for write in change.accepted)
-    if change.error is None:
-        return f"{change.node.prefix}{done} set"
-    if not done:
-        return change.error.reason
-    return f"{change.node.prefix}{done} set; then {change.error.reason}"
+    node, accepted, error = change
+    done = f"{node.prefix}{', '.join(map(str, accepted))} set"
+    if error is None:
+        return done
+    return f"{done}; then {error.reason}" if accepted else error.reason
 
 
 def _phase(readings: Sequence[NodeReading]) -> Phase:

@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from adapters.contract import BackendError, BadReply, Cut, Forbidden, Missing, Permit, Rejected, TimedOut, Unreachable
+from adapters.contract import BadReply, Cut, Forbidden, Missing, Permit, Rejected, TimedOut, Unreachable
 from adapters.failpoints import failpoint
 from adapters.sanitize import one_line
 
 MAX_ANSWER = 1 << 20
 """Largest answer that is read, in bytes."""
 _UNIX_PATH_MAX = 107
+_WHY: dict[type[OSError], str] = {
+    FileNotFoundError: "no such socket (is haproxy running?)",
+    PermissionError: "permission denied by the file system",
+    ConnectionRefusedError: "connection refused (is haproxy running?)",
+}
 _WEIGHT = re.compile(r"([0-9]{1,3}) \(initial [0-9]{1,3}\)")
 
 
@@ -36,11 +41,7 @@ class SocketAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `/run/haproxy/admin.sock` or `tcp://host:port`.
-
-        Raises:
-            ValueError: it is neither; one plain line.
-        """
+        """Read `/run/haproxy/admin.sock` or `tcp://host:port`. Raises ValueError: it is neither; one plain line."""
         shown = one_line(text, 120)
         if not text or shown != text:
             raise ValueError(f"{shown!r} is not a socket: give a path or tcp://host:port")
@@ -76,9 +77,7 @@ class HAProxyNode:
         answer = await self._ask(line, "read", until)
         if not answer.endswith("\n\n"):
             raise Cut(self._source, "read", f"{self.prefix}the answer to {line!r} broke off")
-        refusal = self._refusal("read", answer.strip(), known_only=True)
-        if refusal is not None:
-            raise refusal
+        self._raise_refusal("read", answer.strip())
         return answer[:-1]
 
     async def weight(self, backend: str, server: str, until: float) -> int:
@@ -101,20 +100,19 @@ class HAProxyNode:
         answer = await self._ask(line, "set_weight", until, permit)
         if not answer.endswith("\n"):
             raise Cut(self._source, "set_weight", f"{self.prefix}the connection ended before HAProxy answered")
-        refusal = self._refusal("set_weight", answer.strip(), known_only=False)
-        if refusal is not None:
-            raise refusal
+        self._raise_refusal("set_weight", answer.strip())
+        if answer.strip():
+            raise Rejected(self._source, "set_weight", self.prefix + one_line(answer.strip()))
 
-    def _refusal(self, verb: str, words: str, *, known_only: bool) -> BackendError | None:
+    def _raise_refusal(self, verb: str, words: str) -> None:
         """Recognize a refusal: one line of text in an otherwise normal answer. A table never is one."""
         reason = self.prefix + one_line(words)
         if words.startswith("Permission denied"):
-            return Forbidden(self._source, verb, f"{reason} (this socket is not of level admin)")
+            raise Forbidden(self._source, verb, f"{reason} (this socket is not of level admin)")
         if words in ("No such server.", "No such backend.", "Can't find backend.", "No such proxy."):
-            return Missing(self._source, verb, reason)
+            raise Missing(self._source, verb, reason)
         if words.startswith("Unknown command"):
-            return Rejected(self._source, verb, f"{self.prefix}HAProxy does not know this command")
-        return Rejected(self._source, verb, reason) if words and not known_only else None
+            raise Rejected(self._source, verb, f"{self.prefix}HAProxy does not know this command")
 
     async def _ask(self, line: str, verb: str, until: float, permit: Permit | None = None) -> str:
         reader, writer = await self._open(verb, until)
@@ -162,11 +160,4 @@ class HAProxyNode:
 
 
 def _why(error: OSError) -> str:
-    """Describe an operating system error in words for an operator."""
-    if isinstance(error, FileNotFoundError):
-        return "no such socket (is haproxy running?)"
-    if isinstance(error, PermissionError):
-        return "permission denied by the file system"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused (is haproxy running?)"
-    return one_line(error.strerror or error, 120).lower()
+    return _WHY.get(type(error)) or one_line(error.strerror or error, 120).lower()

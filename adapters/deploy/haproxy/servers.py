@@ -42,9 +42,8 @@ class ServerState:
         """A remark on an abnormal state, or ""."""
         if self.out:
             return f"{self.name} is {self.out}"
-        if not self.up:
-            return f"{self.name} DOWN: {self.check}" if self.check else f"{self.name} DOWN"
-        return ""
+        down = f"{self.name} DOWN: {self.check}" if self.check else f"{self.name} DOWN"
+        return "" if self.up else down
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,7 @@ class NodeReading:
         notes = [server.note for server in (self.canary, self.baseline) if server.note]
         if self.others and not self.canary.share:
             notes.append(f"outside the plan: {self._others()}")
-        as_configured = all(server.weight == server.initial for server in (self.canary, self.baseline))
-        if as_configured and self.uptime_s < _YOUNG_S:
+        if self.uptime_s < _YOUNG_S and all(one.weight == one.initial for one in (self.canary, self.baseline)):
             age = f"{self.uptime_s} s" if self.uptime_s < 120 else f"{self.uptime_s // 60} min"
             notes.append(f"haproxy started {age} ago, weights are the configured ones")
         return notes

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 from pydantic import field_validator
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.flags.unleash.backend import Unleash
+from adapters.flags.unleash.backend import Unleash as Unleash
+from adapters.flags.unleash.calls import explain
 from adapters.secret import Secret
-from adapters.transport import HttpOptions
+from adapters.transport import HttpOptions, Transport
 
 if TYPE_CHECKING:
     import httpx
-
-__all__ = ["ADAPTER", "Options", "Unleash", "connect"]
 
 
 class Options(HttpOptions):
@@ -48,9 +47,16 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
     Raises:
         ConnectError: the token is missing or cannot be sent, or `ca` is not a file.
     """
-    return Unleash(
-        context, options, options.project, options.environment, options.authorization(context.source, ""), client
+    transport = Transport(
+        context.source,
+        options,
+        authorization=options.authorization(context.source, scheme=""),
+        read_deadline_s=context.read_deadline_s,
+        write_deadline_s=context.write_deadline_s,
+        explain=explain,
+        client=client,
     )
+    return Unleash(context, transport, options.project, options.environment)
 
 
 ADAPTER = AdapterSpec(kinds=(Kind.FLAGS,), options=Options, connect=connect)

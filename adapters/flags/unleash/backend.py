@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.contract import (
+from adapters.contract.backends import Capabilities
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import (
     BackendError,
     BadReply,
-    Capabilities,
-    Context,
     Forbidden,
     HalfDone,
     Missing,
@@ -27,26 +27,20 @@ from adapters.contract import (
     NeedsApproval,
     NotSent,
     OutcomeUnknown,
-    Permit,
     Rejected,
     ServerFailed,
-    Setting,
-    TargetReading,
-    TargetRef,
     TimedOut,
 )
-from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, explain, patch_percentage
+from adapters.contract.targets import Setting, TargetReading, TargetRef
+from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, patch_percentage
 from adapters.flags.unleash.feature import Feature, FlagState, UnleashEvents, flag_state
 from adapters.sanitize import first_flaw, one_line
-from adapters.transport import HttpOptions, Reply, Transport
+from adapters.transport import HttpBackend, Reply, Transport
 
 _VERB = "set_flag"
 _CHANGE_REQUEST = re.compile(r"change[ _-]?request", re.IGNORECASE)
 _UNREAD = FlagState(on=False, percent=None, strategy="<its strategy>", rollout="")
 """The state that `calls` assumes of a flag that was not read yet."""
-
-if TYPE_CHECKING:
-    import httpx
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,48 +53,17 @@ class _Progress:
     accepted: list[str] = field(default_factory=list)
 
 
-class Unleash:
+class Unleash(HttpBackend):
     """The features of one project in one environment."""
 
-    def __init__(
-        self,
-        context: Context,
-        options: HttpOptions,
-        project: str,
-        environment: str,
-        authorization: str | None,
-        client: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Opens nothing. Raises ConnectError as `Transport` does."""
-        self.source = context.source
+    def __init__(self, context: Context, transport: Transport, project: str, environment: str) -> None:
+        super().__init__(transport)
         self._context = context
         self._project = project
         self._environment = environment
-        self._transport = Transport(
-            context.source,
-            options,
-            authorization=authorization,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            explain=explain,
-            client=client,
-        )
-        self._last_states: dict[TargetRef, FlagState] = {}
-        self._authors: dict[TargetRef, str | None] = {}
+        self._last: dict[TargetRef, tuple[FlagState, str | None]] = {}
+        """Target -> its state and its author, as last read."""
         self._events_readable = True
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._transport.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._transport.hide(text)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """A switch and a percentage; Unleash moves nothing by itself."""
@@ -121,12 +84,12 @@ class Unleash:
 
         Raises:
             Missing: no such feature, project or environment, or the feature is archived.
-            BackendError: any other of a read.
         """
         state, reply = await self._state(target)
-        if self._last_states.get(target) != state:
-            self._authors[target] = await self._author(target)
-        self._last_states[target] = state
+        last, author = self._last.get(target, (None, None))
+        if last != state:
+            author = await self._author(target)
+        self._last[target] = (state, author)
         return TargetReading(
             target=target.target,
             at=reply.date or self._context.clock.now(),
@@ -134,13 +97,13 @@ class Unleash:
             on=state.on,
             detail=state.detail,
             problem=state.problem,
-            changed_by=self._authors[target],
+            changed_by=author,
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """List the calls of `set_flag` for the flag's last reading."""
         try:
-            calls = self._calls(target, setting, self._last_states.get(target, _UNREAD))
+            calls = self._calls(target, setting, self._last.get(target, (_UNREAD, None))[0])
         except Rejected as error:
             return (error.reason,)
         return tuple(f"{call.method} .../environments/{self._environment}/{call.text}" for call in calls)
@@ -158,7 +121,6 @@ class Unleash:
             NotSent: the flag could not be read first. Withdrawn: the permit had lapsed.
             NeedsApproval: the environment wants a change request.
             Rejected: the setting or the flag as it stands cannot be driven, or Unleash refused.
-            BackendError: any other of a write.
         """
         if setting.on is False:
             for call in self._calls(target, setting, _UNREAD):
@@ -190,9 +152,8 @@ class Unleash:
     def _with_progress(self, error: BackendError, progress: _Progress) -> BackendError:
         """Turn the error of one call into that of the whole change."""
         if progress.accepted:
-            return HalfDone(
-                self.source, _VERB, one_line(f"{', '.join(progress.accepted)} accepted; then {error.reason}")
-            )
+            words = f"{', '.join(progress.accepted)} accepted; then {error.reason}"
+            return HalfDone(self.source, _VERB, one_line(words))
         if not progress.sent and isinstance(error, OutcomeUnknown):
             return NotSent(self.source, _VERB, one_line(f"not sent: it could not be read first: {error.reason}"))
         return error
@@ -221,7 +182,7 @@ class Unleash:
     async def _send(self, target: TargetRef, call: UnleashCall, permit: Permit) -> None:
         path = f"{self._feature(target, _VERB)}/environments/{quote(self._environment, safe='')}{call.path}"
         try:
-            reply = await self._transport.write(call.method, path, permit=permit, verb=_VERB, json=call.body)
+            reply = await self.transport.write(call.method, path, permit=permit, verb=_VERB, json=call.body)
             if reply.body.strip():
                 reply.json()  # on and off answer nothing; a login page that answers 200 is not Unleash
         except ServerFailed as error:
@@ -239,7 +200,7 @@ class Unleash:
             raise Missing(self.source, _VERB, error.reason) from error
 
     async def _state(self, target: TargetRef) -> tuple[FlagState, Reply]:
-        reply = await self._transport.read("GET", self._feature(target, "read"))
+        reply = await self.transport.read("GET", self._feature(target, "read"))
         feature = self._parse(Feature, reply)
         if feature.archived:
             raise Missing(self.source, "read", f"feature {one_line(target.name, 80)} is archived")
@@ -258,7 +219,7 @@ class Unleash:
         query = {"feature": f"IS:{target.name}", "environment": f"IS:{self._environment}", "limit": "1"}
         try:
             async with asyncio.timeout(self._context.read_deadline_s / 4):
-                reply = await self._transport.read("GET", "/api/admin/search/events", params=query)
+                reply = await self.transport.read("GET", "/api/admin/search/events", params=query)
                 events = self._parse(UnleashEvents, reply).events
         except (Forbidden, Missing):
             self._events_readable = False

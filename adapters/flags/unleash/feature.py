@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import BaseModel, Field
 
@@ -69,7 +68,6 @@ class UnleashEvent(BaseModel):
     """One change, from `GET /api/admin/search/events`."""
 
     createdBy: str
-    createdAt: datetime
 
 
 class UnleashEvents(BaseModel):
@@ -111,9 +109,9 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
             gone = f"no strategy {one_line(rule, 40)} ({_list_text(environment.strategies, ids=True)})"
             return FlagState(environment.enabled, None, problem=gone)
         chosen = named[0]
-    elif not environment.strategies and not environment.enabled:
-        return FlagState(False, 0.0, detail="no strategy yet")
     elif not environment.strategies:
+        if not environment.enabled:
+            return FlagState(False, 0.0, detail="no strategy yet")
         return FlagState(True, 100.0, problem="switched on without a strategy: every user is exposed")
     elif len(enabled) != 1:
         return FlagState(environment.enabled, None, problem=_not_one(environment.strategies, enabled))
