@@ -9,7 +9,7 @@ from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
-from adapters.sanitize import first_flaw
+from adapters.sanitize import first_flaw, one_line
 from console.journal import reading
 from console.journal.chain import Row
 from console.journal.contract import JournalUnavailable
@@ -63,9 +63,9 @@ class DatabaseJournal(ABC):
     place: object
     """The path or URL; `str()` shows it without secrets."""
 
-    @abstractmethod
     def error_line(self, error: Exception) -> str:
         """An error's text on one line, without secrets."""
+        return one_line(error)
 
     @abstractmethod
     def read(self, work: Callable[[Connection], _T], within_s: float) -> _T:

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from adapters.failpoints import failpoint
-from adapters.sanitize import one_line
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording
@@ -156,10 +155,6 @@ class SqliteJournal(DatabaseJournal):
         with self._writing("samples", "NORMAL") as connection:  # samples may be lost in a power cut; events may not
             found = recording.sample_rows(SqliteStatements(connection), rollout, samples, fence)
             connection.executemany(reading.in_sqlite(recording.INSERT_SAMPLE), found)
-
-    def error_line(self, error: Exception) -> str:
-        """An error's text on one line."""
-        return one_line(error)
 
     def read(self, work: Callable[[reading.Connection], _T], within_s: float) -> _T:
         """The result of the query `work`; a file needs no deadline."""
