@@ -13,7 +13,7 @@ from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import interval_s, weights
 from adapters.deploy.flagger.target import WantedTemplate, wanted_template
 from adapters.deploy.flagger.wire import Analysis, KubeEvent
-from tests.flagger_rig import ALL_GATES, GATES, canary, hook, target_object, under_way
+from tests.flagger_rig import ALL_GATES, GATES, canary, canary_object, hook, target_object, under_way
 from tests.kube_fake import Json
 from tests.reading_rig import steps_read
 
@@ -283,7 +283,7 @@ def test_a_canary_that_goes_is_a_problem() -> None:
 
 
 def test_the_older_name_of_the_analysis_is_read_too() -> None:
-    found = canary(under_way(10)).model_dump(by_alias=True)
+    found = canary_object(under_way(10))
     found["spec"]["canaryAnalysis"] = found["spec"].pop("analysis")
     found["spec"]["analysis"] = None
     from adapters.deploy.flagger.wire import Canary
