@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import interval_s, weights
 from adapters.deploy.flagger.target import WantedTemplate, wanted_template
-from adapters.deploy.flagger.wire import Analysis, KubeEvent
+from adapters.deploy.flagger.wire import Analysis, Canary, KubeEvent
 from tests.flagger_rig import ALL_GATES, GATES, canary, canary_object, hook, target_object, under_way
 from tests.kube_fake import Json
 from tests.reading_rig import steps_read
@@ -286,8 +287,6 @@ def test_the_older_name_of_the_analysis_is_read_too() -> None:
     found = canary_object(under_way(10))
     found["spec"]["canaryAnalysis"] = found["spec"].pop("analysis")
     found["spec"]["analysis"] = None
-    from adapters.deploy.flagger.wire import Canary
-
     assert Canary.model_validate(found).analysis.step_weights == [10, 30, 50]
 
 
@@ -324,3 +323,14 @@ def test_a_gate_of_ours_may_carry_a_token_in_its_address_which_is_never_shown() 
     foreign = [hook("confirm-rollout", "http://loadtester.test/gate/check?token=s3cret")]
     why = read({"phase": "Waiting"}, webhooks=foreign).cannot["promote"]
     assert why == "its gate confirm-rollout asks http://loadtester.test/gate/check, not warroom"
+
+
+@pytest.mark.parametrize("wrong", [{"spec": "x"}, {"spec": {"targetRef": ["x"]}}, {"status": "x"}])
+def test_anything_but_an_object_where_one_belongs_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Canary.model_validate({**canary_object(), **wrong})
+
+
+def test_null_where_an_object_belongs_is_an_absent_one() -> None:
+    found = Canary.model_validate({**canary_object(), "spec": None, "status": None})
+    assert (found.target_name, found.status.phase) == ("", "")

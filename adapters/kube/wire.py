@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _KEEPERS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -40,6 +40,18 @@ class Wire(BaseModel):
     """Base of every wire model. Immutable; filled by the wire's names or by ours."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objects_on_paths(cls, value: Any) -> Any:
+        """Refuse anything but an object or null on the way to a nested field, which would pass for absent."""
+        for field in cls.model_fields.values():
+            part = value
+            for key in field.validation_alias.path[:-1] if isinstance(field.validation_alias, AliasPath) else ():
+                part = part.get(key) if isinstance(part, dict) else None
+                if not isinstance(part, dict | None):
+                    raise ValueError(f"{key} is not an object")
+        return value
 
 
 class Manager(Wire):

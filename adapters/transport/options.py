@@ -13,6 +13,35 @@ from adapters.contract import ConnectError
 from adapters.secret import Secret
 
 
+def _fits_header(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable()
+
+
+def _header_text(value: str, otherwise: str, without: str = "") -> str:
+    if not _fits_header(value) or (without and without in value):
+        raise ValueError(otherwise)
+    return value
+
+
+def _plain_root(url: str, *, path: bool) -> str:
+    """Return `url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
+    _header_text(url, "must be printable ASCII without spaces", " ")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold user:password; give the secret by reference")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    try:
+        _ = parts.port  # reading it is what validates it
+    except ValueError:
+        raise ValueError("has no usable port") from None
+    if parts.query or parts.fragment or (parts.path.strip("/") and not path):
+        raise ValueError("must not carry a query or fragment" + ("" if path else " or path"))
+    return url.rstrip("/")
+
+
 class Basic(BaseModel):
     """HTTP Basic credentials: the user by value, the password by reference."""
 
@@ -71,32 +100,3 @@ def check_header(source: str, key: str, value: str) -> None:
     """Check that `value` can be sent in a header. Raises ConnectError: it cannot; the message does not repeat it."""
     if not _fits_header(value):
         raise ConnectError(f"{source}: {key}: cannot be sent in a header (only printable ASCII, no line breaks)")
-
-
-def _fits_header(value: str) -> bool:
-    return bool(value) and value.isascii() and value.isprintable()
-
-
-def _header_text(value: str, otherwise: str, without: str = "") -> str:
-    if not _fits_header(value) or (without and without in value):
-        raise ValueError(otherwise)
-    return value
-
-
-def _plain_root(url: str, *, path: bool) -> str:
-    """Return `url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
-    _header_text(url, "must be printable ASCII without spaces", " ")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        raise ValueError("must begin with http:// or https://")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold user:password; give the secret by reference")
-    if not parts.hostname:
-        raise ValueError("names no host")
-    try:
-        _ = parts.port  # reading it is what validates it
-    except ValueError:
-        raise ValueError("has no usable port") from None
-    if parts.query or parts.fragment or (parts.path.strip("/") and not path):
-        raise ValueError("must not carry a query or fragment" + ("" if path else " or path"))
-    return url.rstrip("/")

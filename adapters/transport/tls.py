@@ -59,7 +59,8 @@ def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLCont
     if certificate is not None:
         try:
             with _on_disk(certificate) as path:
-                context.load_cert_chain(path, password=_none_given)
+                # No password: OpenSSL must not ask for one on the terminal that the screen owns.
+                context.load_cert_chain(path, password="")
         except (OSError, ValueError):
             raise CannotOpen("the client certificate and its key cannot be used") from None
     return context
@@ -75,11 +76,6 @@ def _trust(context: ssl.SSLContext, tls: Tls) -> None:
             context.load_verify_locations(cafile=certifi.where())
     if tls.ca is not None:
         context.load_verify_locations(cafile=str(tls.ca))
-
-
-def _none_given() -> str:
-    """Give no password. OpenSSL must not ask for one on the terminal that the screen owns."""
-    return ""
 
 
 class _NamedServerContext(ssl.SSLContext):

@@ -214,12 +214,12 @@ class Pollers:
         for metric in metrics:
             entry = self._store.state.metrics.get(metric.name)
             judged = entry is not None and entry.track is not None
-            tick_s = entry.tick_s if entry is not None and judged else self._tick_s(entry.spacing_s if entry else None)
+            timing = self._backends.current.plan.timing
+            tick_s = (
+                entry.tick_s if entry is not None and judged else timing.tick_for(entry.spacing_s if entry else None)
+            )
             groups.setdefault(tick_s, []).append(metric)
         return groups
-
-    def _tick_s(self, spacing_s: float | None) -> float:
-        return self._backends.current.plan.timing.tick_for(spacing_s)
 
     async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
         """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""
@@ -228,7 +228,7 @@ class Pollers:
         found = [replace(reply, tick_s=tick_s) for reply in replies]
         for place, (metric, reply) in enumerate(zip(metrics, found, strict=True)):
             entry = self._store.state.metrics.get(metric.name)
-            longer_s = self._tick_s(reply.spacing_s)
+            longer_s = self._backends.current.plan.timing.tick_for(reply.spacing_s)
             if entry is not None and entry.read_at is None and reply.spacing_s is not None and longer_s > tick_s:
                 again = await self._backends.current.read_metrics(
                     source, [metric], self._window([metric.name], longer_s)

@@ -119,7 +119,9 @@ class _CanaryReader:
             shown = bool(each.gates) if held else number in (1, len(steps) - 1) and len(steps) > 1
             if shown and (each.step.percent or not begun):  # one stage without exposure is enough
                 begun = True
-                self._stage(_stage_name(each), number, each, interval if each.step.percent else None)
+                percent = each.step.percent
+                stage = f"{percent:.0f}pct" if percent else "start"
+                self._stage(stage, number, each, interval if percent else None)
         self._stage("full", LAST_STEP, None, None)
 
     def _stage(self, name: str, step: int, gated: GatedStep | None, bake: str | None) -> None:
@@ -208,10 +210,6 @@ class _CanaryReader:
         notes = () if bound is not None else ("it has no range: it never fails there",)
         unmapped = None if query else "it has no query"
         return Check(name, origin, query or None, bound, notes=notes, unmapped=unmapped, address=address)
-
-
-def _stage_name(each: GatedStep) -> str:
-    return f"{each.step.percent:.0f}pct" if each.step.percent else "start"
 
 
 def _wire(analysis: Tree, provider: str) -> Canary:

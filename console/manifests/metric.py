@@ -90,7 +90,7 @@ class _Writer:
         notes += self._baseline_notes(arms)
         options += [*self._arms(arms), *self._role("critical", limited=limit is not None)]
         if limit is not None:
-            options.append(("limit", _percent(limit)))
+            options.append(("limit", f"{_decimal(100 * limit)}%"))
         return (self._metric("", [*options, *self._times()], notes),)
 
     def _histogram(self, found: Quantile, inner: Scaled, expr: Expr, arms: Arms) -> tuple[Entry, ...]:
@@ -177,10 +177,6 @@ class _Writer:
         found = [("warmup", self._check.warmup)] if self._check.warmup else []
         how = self._check.measured
         return [*found, ("stale_after", how.stale_after)] if how is not None and how.stale_after else found
-
-
-def _percent(share: float) -> str:
-    return f"{_decimal(100 * share)}%"
 
 
 def _decimal(value: float) -> str:

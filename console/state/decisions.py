@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome
 from console.events.evidence import Verb
 from console.events.verbs import PENNED
-from console.plan.nouns import Metric, Plan
+from console.plan.nouns import Plan
 from console.state import pen
 from console.state.checklist import (
     apply_step_request,
@@ -182,14 +182,11 @@ def _renumber_boundaries(state: RolloutState, plan: Plan) -> tuple[Boundary, ...
 def _metrics_under(state: RolloutState, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
     return {
         name: rejudge(state, boundaries, measured, metric)
-        if (measured := state.metrics.get(name)) is not None and _is_same_question(measured.metric, metric)
+        if (measured := state.metrics.get(name)) is not None
+        and (measured.metric.backend, measured.metric.query) == (metric.backend, metric.query)
         else MetricState(metric)
         for name, metric in plan.metrics.items()
     }
-
-
-def _is_same_question(was: Metric, now: Metric) -> bool:
-    return (was.backend, was.query) == (now.backend, now.query)
 
 
 def _stages_still_reached(state: RolloutState, names: list[str]) -> int | None:
