@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
@@ -34,10 +35,23 @@ class Renewing:
         return self.renews
 
 
+_open: list[Transport] = []
+
+
+@pytest.fixture(autouse=True)
+async def closes_transports() -> AsyncIterator[None]:
+    """No test leaves a connection that fails a later one by its warning."""
+    yield
+    while _open:
+        await _open.pop().aclose()
+
+
 def transport(server: Server, identity: Identity, *, deadline_s: float = 5.0) -> Transport:
-    return Transport(
+    made = Transport(
         "src", HttpOptions(url=server.url), identity=identity, read_deadline_s=deadline_s, write_deadline_s=deadline_s
     )
+    _open.append(made)
+    return made
 
 
 async def only_token_2(request: Request, writer: asyncio.StreamWriter) -> None:
