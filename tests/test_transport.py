@@ -14,7 +14,7 @@ import pytest
 from adapters.contract import Permit, ServerFailed, Throttled, Unreachable, Withdrawn
 from adapters.testing import BAD, SECRET, TOKEN_ENV, Bad, answer, check_call, check_cancel, context, serving
 from adapters.transport import HttpOptions, Transport, new_trace
-from tests.live.listening import listening
+from tests.listening import listening
 from tests.transport_rig import TRACEPARENT, connect, ok, reads, reads_json, stubbed, writes_json
 
 

@@ -243,5 +243,5 @@ def _done_line(verb: Verb, intent: Intent, state: State) -> str:
     if verb is Verb.OFFER:
         return f"the pen is offered to {intent.subject}; it is yours until it is taken"
     if verb is Verb.HANDOFF:
-        return "the pen is free; your note is shown to whoever comes next"
+        return "the pen is free; your note is shown to the next operator"
     return f"{verb} recorded"

@@ -1,4 +1,4 @@
-"""Checks of how a metric's arms are told apart: by a label, a target's versions, or not at all.
+"""Checks of a metric's arms: separated by a label, by a target's versions, or not at all.
 
 A target's versions are the label's values. `none` must be written explicitly: a query's whole result is then the
 canary's, and an unnoticed baseline would dilute it. A backend that measures its own target (`of: TARGET`) measures the
@@ -48,7 +48,7 @@ def check_arms(
 
 
 def is_known_target(of: PlanNode, path: Path, targets: Sequence[str] | None, findings: Findings) -> bool:
-    """Whether `of` names one of the plan's targets, or that cannot be told; adds a problem if not."""
+    """Whether `of` names a target of the plan, or the plan's targets cannot be read; else adds a problem."""
     if of.text is None or targets is None or of.text in targets:
         return True
     hint = suggestion(of.text, targets) or "the plan declares no targets"

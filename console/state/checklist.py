@@ -218,7 +218,7 @@ def confirm_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
 
 
 def skip_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
-    """Somebody goes on without a step that is not done; what was sent for it stays sent."""
+    """Go on without a step that is not done; requests sent for it are not taken back."""
     entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
     if entry is None or entry.is_over:
         return state

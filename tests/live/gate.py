@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.live.listening import listening
+from tests.listening import listening
 
 HTTP_WRITE = re.compile(rb"^((?:POST|PUT|PATCH|DELETE) \S+) HTTP/1\.1", re.MULTILINE)
 HAPROXY_WRITE = re.compile(rb"^(set \S.*)$", re.MULTILINE)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from tests.live.listening import listening
+from tests.listening import listening
 
 USERS = 8
 PAUSE_S = 0.015

@@ -27,11 +27,11 @@ from adapters.kube import login as kept
 from adapters.kube.client import ListPage
 from adapters.kube.jsonpatch import Patch, add, check, remove
 from adapters.testing import WallClock
+from tests.listening import listening
 from tests.live.gate import HTTP_WRITE, gate
 from tests.live.kube.cluster import ADMIN, HALF, SERVER_NAME, VIEWER, Cluster
 from tests.live.kube.objects import ROLLOUTS
 from tests.live.kube.rig import LEAVE, argo_of, deployed, lent, reading, target, until
-from tests.live.listening import listening
 from tests.reading_rig import steps_read
 
 pytestmark = pytest.mark.live
