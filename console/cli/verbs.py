@@ -22,6 +22,7 @@ from console.cli.paths import chosen_journal, engine_config, is_observe_only, op
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.engine import Engine
+from console.engine.replay import Depth
 from console.events.evidence import Verb
 from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
@@ -133,13 +134,28 @@ async def _open_engine(
     """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
     config = engine_config(plan, journal, location)
     try:
-        engine = await Engine.open(config, lambda _state: None, hurry_s=JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(
+            config,
+            lambda _state: None,
+            hurry_s=JOINING_S if verb in SAFER else None,
+            depth=Depth.ALL if _needs_verdicts(verb) else Depth.NEWEST,
+            on_judging=_print_judging,
+        )
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = unavailable_journal(error)
-        engine = await Engine.open(replace(config, journal=journal), lambda _state: None)
+        engine = await Engine.open(replace(config, journal=journal), lambda _state: None, depth=Depth.NEWEST)
     return engine, journal
+
+
+def _needs_verdicts(verb: Verb | None) -> bool:
+    """Whether the verb decides by the verdicts; a halt, a rollback and its steps never wait for them."""
+    return verb is not None and verb not in SAFER and verb not in PEN and verb not in (Verb.CONFIRM, Verb.SKIP)
+
+
+def _print_judging(count: int) -> None:
+    print_err(f"warroom: {count:,} recorded samples are judged first")
 
 
 def _journal_fault(journal: Journal) -> str | None:

@@ -21,6 +21,7 @@ from console.cli.paths import chosen_journal, engine_config, open_to_read
 from console.cli.watch_lines import Printer, mode_and_stage, new_lines, utc_text
 from console.engine.engine import Engine
 from console.engine.opening import resume
+from console.engine.replay import Depth
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.plan.loader import load
@@ -157,7 +158,7 @@ def _result_of_last_run(plan: Plan, location: JournalLocation, journal: Journal,
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _refuse_unopened(plan, location)
-    return _condition_result(State.of(resume(journal, runs[0], plan.path).rollout), condition)
+    return _condition_result(State.of(resume(journal, runs[0], plan.path, Depth.NEWEST).rollout), condition)
 
 
 def _condition_result(state: State, condition: str) -> int:

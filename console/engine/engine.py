@@ -19,6 +19,7 @@ from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backend_set import BackendSet
 from console.engine.backends import Backends
+from console.engine.checkpoint_keeper import CheckpointKeeper
 from console.engine.config import EngineConfig
 from console.engine.debounce import ChangeDebouncer
 from console.engine.gate_webhooks import GateResponder
@@ -30,6 +31,7 @@ from console.engine.plan_file_watch import PlanFileWatch
 from console.engine.poller_duties import PollerDuties
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
+from console.engine.replay import Depth
 from console.engine.requests import Requests
 from console.engine.rollback import RollbackRunner
 from console.engine.spooler import SpoolWriter
@@ -58,7 +60,13 @@ class Engine:
 
     @classmethod
     async def open(
-        cls, config: EngineConfig, on_state: Callable[[State], None], *, hurry_s: float | None = None
+        cls,
+        config: EngineConfig,
+        on_state: Callable[[State], None],
+        *,
+        hurry_s: float | None = None,
+        depth: Depth = Depth.SHOWN,
+        on_judging: Callable[[int], None] | None = None,
     ) -> Engine:
         """Connect the backends and open or join the rollout.
 
@@ -67,6 +75,8 @@ class Engine:
         Args:
             on_state: receives each newest State, in the engine's loop; must not block.
             hurry_s: how long the journal may take to say which rollout is open; None: as long as it allows itself.
+            depth: how much of the recorded samples to take in before this returns.
+            on_judging: called, in another thread, with the number of samples that are judged first.
 
         Raises:
             ConnectError, UnknownAdapter: a backend's options cannot be used.
@@ -87,7 +97,7 @@ class Engine:
                 spooler.begin()
             on_failure.push_async_callback(spooler.close)
             who = config.who or actor()
-            joining = Joining(config.journal, thread, hurry_s)
+            joining = Joining(config.journal, thread, hurry_s, depth, on_judging)
             adopt = partial(spooler.adopt, config.journal, config.clock.now(), who)
             await joining.adopt(config.plan.rollout, adopt)
             joined = await joining.join(config.plan, backends.current, config.clock, who, config.version)
@@ -150,6 +160,7 @@ class Engine:
             store, clock, who, backends=backends, pollers=self.pollers, token=config.gate_token
         )
         self._follower = JournalFollower(config.journal, store, spooler, self.membership, clock, who)
+        self._checkpoints = CheckpointKeeper(config.journal, store)
         self.supervisor = Supervisor(lambda fault: store.set_local(fault=fault))
         self.duties = PollerDuties(store, self.actions, self.supervisor, clock, self.act)
 
@@ -174,6 +185,7 @@ class Engine:
         self.supervisor.keep("pollers", self.pollers.run)
         self.supervisor.keep("journal", self._follower.run)
         self.supervisor.keep("plan file", self._plan_file.run)
+        self.supervisor.keep("checkpoints", self._checkpoints.run)
         self.supervisor.keep("cycle", self._run_cycles)
 
     async def wait_polled(self) -> None:
@@ -242,6 +254,7 @@ class Engine:
         self._plan_file.close()
         await self._backends.aclose()
         await self.store.drain()
+        await self._checkpoints.close()
         await self.membership.leave()
         await self._spooler.close()
         self.store.close()

@@ -28,6 +28,7 @@ from console.engine.workers import JournalThread
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
+from console.state.checkpoint import SampleParts, with_sample_parts, with_unjudged
 from console.state.folding import fold, skip_event, with_plan
 from console.state.local import JournalHealth, LocalState
 from console.state.values import RolloutState, State
@@ -251,6 +252,23 @@ class StateStore:
     def rollout(self) -> RolloutState:
         """The part of the state that events make, without this console's own."""
         return self._rollout
+
+    @property
+    def last_sample(self) -> int:
+        """Number of the last sample that is folded, or that this console wrote."""
+        return self._samples.last
+
+    def count_unjudged(self, count: int) -> None:
+        """Show that `count` recorded samples are not judged yet."""
+        self._set_rollout(with_unjudged(self._rollout, count))
+
+    def lay_over(self, parts: SampleParts, seq: int, sample: int) -> bool:
+        """Take over what the samples up to one place of the record make; False unless the state is at that place."""
+        is_there = (self._rollout.last_seq, self._samples.last) == (seq, sample)
+        if not is_there or self.unwritten.count or not self._samples.is_idle:
+            return False
+        self._set_rollout(with_sample_parts(self._rollout, parts))
+        return True
 
     def know_plan(self, plan: Plan) -> None:
         """Add a plan that an event may name by its digest."""

@@ -59,6 +59,30 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A cache of what the samples of a rollout make, up to one place of the record."""
+
+    seq: int
+    """The last event before that place."""
+    sample: int
+    """Number of the last sample before it; 0: none."""
+    digest: str
+    """Of the body and of everything that it was made from, hex."""
+    body: bytes
+    chain: str = ""
+    """Hash of event `seq` as the journal has it now; ignored on write."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTail:
+    """The newest samples after a place of the record."""
+
+    entries: list[JournalEntry]
+    left_out: int
+    """Number of older ones after that place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One rollout in the journal."""
 
@@ -200,8 +224,25 @@ class Journal(Protocol):
     def tail(self, rollout: str, after: int) -> list[JournalEntry]:
         """Events with a seq above `after`, in order."""
 
-    def tail_samples(self, rollout: str, after: int) -> list[JournalEntry]:
-        """Samples with a number above `after`, in recorded order."""
+    def tail_samples(self, rollout: str, after: int, most: int | None = None) -> list[JournalEntry]:
+        """Samples with a number above `after`, in recorded order; the first `most` of them unless None."""
+
+    def newest_samples(self, rollout: str, after: int, most: int) -> SampleTail:
+        """The last `most` samples with a number above `after`, in recorded order."""
+
+    def reader(self) -> Journal:
+        """The same journal over a connection of its own, for a thread of its own that only reads; to be closed."""
+
+    def checkpoint(self, rollout: str) -> StoredCheckpoint | None:
+        """The rollout's checkpoint; None if there is none, or if the journal has no place for one."""
+
+    def save_checkpoint(self, rollout: str, checkpoint: StoredCheckpoint, *, fence: int) -> None:
+        """Replace the rollout's checkpoint; a power cut may lose it.
+
+        Raises:
+            Fenced: the lease was taken over since.
+            JournalUnavailable: also where it is larger than the database takes.
+        """
 
     def history(self, rollout: str) -> list[JournalEntry]:
         """Events and samples merged into recorded order."""
@@ -272,7 +313,7 @@ class Journal(Protocol):
         """A watch over this journal; it connects at the first wait."""
 
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
-        """Remove the samples of a closed rollout and return their number.
+        """Remove the samples of a closed rollout, and its checkpoint; return the number of samples.
 
         Events are never removed.
 

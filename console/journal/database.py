@@ -73,6 +73,7 @@ class DatabaseJournal(ABC):
 
     tail = query(reading.tail)
     tail_samples = query(reading.tail_samples, LONG_S)
+    newest_samples = query(reading.newest_samples, LONG_S)
     history = query(reading.history, LONG_S)
     open_run = query(reading.open_run)
     next_run = query(reading.next_run)

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from console.events.kinds import Event, decode
 from console.journal.chain import PAGE, Row
-from console.journal.contract import DecisionRow, JournalEntry, Run
+from console.journal.contract import DecisionRow, JournalEntry, Run, SampleTail, StoredCheckpoint
 from console.journal.sanitize import sanitize_body, sanitize_value
 
+_SAMPLES_AFTER = "SELECT id, after_seq, body FROM warroom.samples WHERE rollout = %s AND id > %s"
 _LOWEST = -(2**63)
 _COLUMNS = ", ".join(field.name for field in fields(Row))
 _SQLITE_WORDS = {"warroom.": "", "%s": "?", "position": "id", "login": "NULL"}
@@ -63,11 +64,36 @@ def _event(kind: str, body: str, login: str | None) -> Event:
     return event.model_copy(update={"who": replace(event.who, login=login)})
 
 
-def tail_samples(connection: Connection, rollout: str, after: int) -> list[JournalEntry]:
-    """Samples with a number above `after`, in recorded order."""
-    question = "SELECT id, after_seq, body FROM warroom.samples WHERE rollout = %s AND id > %s ORDER BY id"
-    rows = connection.execute(question, [rollout, after]).fetchall()
+def tail_samples(connection: Connection, rollout: str, after: int, most: int | None = None) -> list[JournalEntry]:
+    """Samples with a number above `after`, in recorded order; the first `most` of them unless None."""
+    limit = "" if most is None else f" LIMIT {most:d}"
+    question = f"{_SAMPLES_AFTER} ORDER BY id{limit}"
+    return _samples(connection.execute(question, [rollout, after]).fetchall())
+
+
+def newest_samples(connection: Connection, rollout: str, after: int, most: int) -> SampleTail:
+    """The last `most` samples with a number above `after`, in recorded order."""
+    question = f"{_SAMPLES_AFTER} ORDER BY id DESC LIMIT {most:d}"
+    rows = connection.execute(question, [rollout, after]).fetchall()[::-1]
+    if len(rows) < most:
+        return SampleTail(_samples(rows), 0)
+    counting = "SELECT count(*) FROM warroom.samples WHERE rollout = %s AND id > %s AND id < %s"
+    [left_out] = connection.execute(counting, [rollout, after, rows[0][0]]).fetchone()
+    return SampleTail(_samples(rows), int(left_out))
+
+
+def _samples(rows: list[Any]) -> list[JournalEntry]:
     return [JournalEntry(seq, decode("source_read", sanitize_body(body)), number) for number, seq, body in rows]
+
+
+def checkpoint(connection: Connection, rollout: str) -> StoredCheckpoint | None:
+    """The rollout's checkpoint with the hash of the event that it follows, or None."""
+    question = """
+        SELECT c.seq, c.sample, c.digest, c.body, e.hash FROM warroom.checkpoints c
+        JOIN warroom.events e ON e.rollout = c.rollout AND e.seq = c.seq WHERE c.rollout = %s
+        """
+    row = connection.execute(question, [rollout]).fetchone()
+    return None if row is None else StoredCheckpoint(row[0], row[1], row[2], bytes(row[3]), row[4])
 
 
 def history(connection: Connection, rollout: str) -> list[JournalEntry]:

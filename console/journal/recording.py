@@ -85,10 +85,11 @@ def _check_race(connection: Connection, rollout: str, event: Event, last: int) -
 
 
 def prune(connection: Connection, rollout: str, *, dry_run: bool) -> int:
-    """Delete the samples of a closed rollout; see `Journal.prune`."""
+    """Delete the samples and the checkpoint of a closed rollout; see `Journal.prune`."""
     if not reading.is_closed(connection, rollout):
         raise NotPermitted(f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned")
     if dry_run:
         [count] = connection.execute("SELECT count(*) FROM warroom.samples WHERE rollout = %s", [rollout]).fetchone()
         return int(count)
+    connection.execute("DELETE FROM warroom.checkpoints WHERE rollout = %s", [rollout])
     return connection.execute("DELETE FROM warroom.samples WHERE rollout = %s", [rollout]).rowcount

@@ -21,7 +21,15 @@ from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
-from console.journal.contract import JournalUnavailable, Lease, NotPermitted, Presence, SignedApproval, UnsignedApproval
+from console.journal.contract import (
+    JournalUnavailable,
+    Lease,
+    NotPermitted,
+    Presence,
+    SignedApproval,
+    StoredCheckpoint,
+    UnsignedApproval,
+)
 from console.journal.database import DatabaseJournal, as_unavailable
 from console.journal.migrations import schema
 from console.journal.moment import Moment
@@ -155,6 +163,28 @@ class SqliteJournal(DatabaseJournal):
         with self._writing("samples", "NORMAL") as connection:  # samples may be lost in a power cut; events may not
             found = recording.sample_rows(SqliteStatements(connection), rollout, samples, fence)
             connection.executemany(reading.in_sqlite(recording.INSERT_SAMPLE), found)
+
+    def reader(self) -> SqliteJournal:
+        """The same file, opened to read; see `Journal.reader`."""
+        return SqliteJournal(self.path, read_only=True)
+
+    @as_unavailable
+    def checkpoint(self, rollout: str) -> StoredCheckpoint | None:
+        """The rollout's checkpoint; None also in a file of an older warroom that is only read."""
+        connection = self._db.conn
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone() is None:
+            return None
+        return reading.checkpoint(SqliteStatements(connection), rollout)
+
+    @as_unavailable
+    def save_checkpoint(self, rollout: str, checkpoint: StoredCheckpoint, *, fence: int) -> None:
+        """Replace the rollout's checkpoint with synchronous NORMAL; see `Journal.save_checkpoint`."""
+        with self._writing("checkpoint", "NORMAL") as connection:
+            recording.check_fence(SqliteStatements(connection), rollout, fence)
+            connection.execute(
+                "INSERT OR REPLACE INTO checkpoints (rollout, seq, sample, digest, body) VALUES (?, ?, ?, ?, ?)",
+                [rollout, checkpoint.seq, checkpoint.sample, checkpoint.digest, checkpoint.body],
+            )
 
     def read(self, work: Callable[[reading.Connection], _T], within_s: float) -> _T:
         """The result of the query `work`; a file needs no deadline."""

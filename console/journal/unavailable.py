@@ -16,7 +16,7 @@ from itertools import chain, repeat
 from typing import Concatenate, ParamSpec, TypeVar
 
 from console.events.evidence import Actor
-from console.journal.contract import Journal, JournalUnavailable, Watch
+from console.journal.contract import Journal, JournalUnavailable, SampleTail, Watch
 from console.journal.deferred import run_into
 
 _P = ParamSpec("_P")
@@ -84,6 +84,12 @@ class UnavailableJournal:
         """The id of a plan's next rollout; run 1 while unreadable."""
         return f"{plan}/1" if self._journal is None else self._journal.next_run(plan)
 
+    def reader(self) -> Journal:
+        """A reader of the readable journal. Raises JournalUnavailable while there is none."""
+        if self._journal is None:
+            raise JournalUnavailable(self.reason)
+        return self._journal.reader()
+
     def watch(self) -> Watch:
         """A watch over the readable journal, else an idle one."""
         return _IdleWatch() if self._journal is None else self._journal.watch()
@@ -95,6 +101,8 @@ class UnavailableJournal:
 
     tail = _reading(Journal.tail, list)
     tail_samples = _reading(Journal.tail_samples, list)
+    newest_samples = _reading(Journal.newest_samples, lambda: SampleTail([], 0))
+    checkpoint = _reading(Journal.checkpoint, lambda: None)
     history = _reading(Journal.history, list)
     open_run = _reading(Journal.open_run, lambda: None)
     runs = _reading(Journal.runs, list)
@@ -106,6 +114,7 @@ class UnavailableJournal:
     approvals = _reading(Journal.approvals, list)
     append = _writing(Journal.append)
     append_samples = _writing(Journal.append_samples)
+    save_checkpoint = _writing(Journal.save_checkpoint)
     lease = _writing(Journal.lease)
     release = _writing(Journal.release)
     heartbeat = _writing(Journal.heartbeat)

@@ -57,6 +57,7 @@ def verdict_of(state: RolloutState, entry: MetricState, now: datetime) -> Verdic
             stale_after_s=entry.stale_after_s,
             tick_s=entry.tick_s,
             left_s=_left_s(state, entry),
+            unjudged=entry.unjudged,
             level=_level(stage_ticks(state, entry)) if entry.track is None else ArmTotals(),
         ),
     )

@@ -51,7 +51,7 @@ def has_no_baseline(entry: MetricState) -> bool:
 def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
     """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
     newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
-    if newest is None or not any(boundary.exposing for boundary in boundaries):
+    if entry.unjudged or newest is None or not any(boundary.exposing for boundary in boundaries):
         return entry
     last = newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
     done = entry.track.judged_to if entry.track is not None else 0.0

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
 from console.events.evidence import Verb
+from console.judge.rule import unjudged_text
 from console.plan.nouns import Metric, Role
 from console.state.values import MetricState, RolloutState
 
@@ -46,6 +47,8 @@ def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
 
 def _recovery(entry: MetricState, before: datetime, since: datetime, now: datetime) -> Recovery:
     metric = entry.metric
+    if entry.unjudged:
+        return Recovery(metric.name, None, unjudged_text(entry.unjudged))
     then = [sample for reading in entry.ledger if reading.at < before for sample in _arms(reading)]
     after = [reading for reading in entry.ledger if reading.at >= since and _arms(reading)]
     if len(after) < ENOUGH_TICKS:

@@ -146,6 +146,8 @@ class MetricState:
     """The evidence of the final ticks since the canary was first exposed; None before."""
     overrides: tuple[datetime, ...] = ()
     """When a FAIL of this metric was overridden: the first tick that begins after that is judged without it."""
+    unjudged: int = 0
+    """Recorded samples that were not folded: until they are, the metric is not judged."""
     late: int = 0
     """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None

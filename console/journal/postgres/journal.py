@@ -19,7 +19,14 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import reading
 from console.journal import recording as shared
-from console.journal.contract import JournalUnavailable, NotPermitted, Presence, SignedApproval, UnsignedApproval
+from console.journal.contract import (
+    JournalUnavailable,
+    NotPermitted,
+    Presence,
+    SignedApproval,
+    StoredCheckpoint,
+    UnsignedApproval,
+)
 from console.journal.database import LONG_S, DatabaseJournal, as_unavailable, query
 from console.journal.postgres import guards, recording, room, schema
 from console.journal.postgres.connection import Connection, ConnectionLost, ManagedConnection
@@ -101,6 +108,24 @@ class PostgresJournal(DatabaseJournal):
         """Record samples without a synchronous commit; see `Journal.append_samples`."""
         with self._connection.call() as connection:
             recording.append_samples(connection, rollout, samples, fence)
+
+    def reader(self) -> PostgresJournal:
+        """The same journal over another connection; see `Journal.reader`."""
+        return PostgresJournal(self.url)
+
+    @as_unavailable
+    def checkpoint(self, rollout: str) -> StoredCheckpoint | None:
+        """The rollout's checkpoint; None also for a role that may not read any."""
+        try:
+            return self.read(lambda connection: reading.checkpoint(connection, rollout), LONG_S)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+            return None
+
+    @as_unavailable
+    def save_checkpoint(self, rollout: str, checkpoint: StoredCheckpoint, *, fence: int) -> None:
+        """Replace the rollout's checkpoint; see `Journal.save_checkpoint`."""
+        with self._connection.call(LONG_S) as connection:
+            recording.save_checkpoint(connection, rollout, checkpoint, fence)
 
     alterations = query(guards.alterations)
     lease = query(room.take_lease)
