@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Buckets, Gauge, MetricReply, Reading, Shape
-from console.engine.replay import Replayed, digest_of, folded, made_checkpoint, readable_parts
+from console.engine.replay import ReplayPoint, checkpoint_at, digest_of, point_after, readable_parts
 from console.events.evidence import Verb
 from console.events.kinds import Event, SourceRead
 from console.journal.contract import JournalEntry
@@ -42,21 +42,21 @@ def entries_of(events: list[Event]) -> tuple[list[JournalEntry], list[JournalEnt
     return facts, samples
 
 
-def replayed(told: Story, events: list[Event]) -> Replayed:
+def replayed(told: Story, events: list[Event]) -> ReplayPoint:
     start = blank(PLAN, "checkout-v42/1", told.state.plans)
-    return folded(Replayed(start, 0, start), *entries_of(events))
+    return point_after(ReplayPoint(start, 0, start), *entries_of(events))
 
 
-def restored(at: Replayed) -> Replayed:
+def restored(at: ReplayPoint) -> ReplayPoint:
     """The same place by its checkpoint and the events alone."""
-    made = made_checkpoint(at, "chain")
+    made = checkpoint_at(at, "chain")
     assert made is not None and at.bare is not None
     parts = readable_parts(made.body, at.bare, None)
     assert parts is not None
-    return Replayed(with_sample_parts(at.bare, parts), made.sample, at.bare)
+    return ReplayPoint(with_sample_parts(at.bare, parts), made.sample, at.bare)
 
 
-def judged(shape: Shape = Shape.COUNTS) -> Replayed:
+def judged(shape: Shape = Shape.COUNTS) -> ReplayPoint:
     """A rollout whose metrics of `shape` were judged for a while."""
     told = Story()
     told.open()
@@ -76,7 +76,7 @@ def test_a_replay_from_a_checkpoint_is_a_full_replay_bit_for_bit(data: st.DataOb
     whole = replayed(told, told.events)
     again = restored(replayed(told, told.events[:cut]))
     left = [entry for entry in samples if (entry.sample or 0) > again.sample]
-    assert difference(folded(again, facts, left).state, whole.state) is None
+    assert difference(point_after(again, facts, left).state, whole.state) is None
 
 
 @settings(max_examples=30, deadline=None)
@@ -89,9 +89,9 @@ def test_a_checkpoint_made_from_a_checkpoint_is_the_same(data: st.DataObject, cu
     for cut in sorted(cuts):
         known, polled = entries_of(told.events[:cut])
         fresh = [entry for entry in polled if (entry.sample or 0) > at.sample]
-        at = restored(folded(at, known, fresh))
+        at = restored(point_after(at, known, fresh))
     left = [entry for entry in samples if (entry.sample or 0) > at.sample]
-    assert difference(folded(at, facts, left).state, replayed(told, told.events).state) is None
+    assert difference(point_after(at, facts, left).state, replayed(told, told.events).state) is None
 
 
 def test_a_judged_rollout_comes_back_with_tracks_that_go_on_alike() -> None:
@@ -111,15 +111,15 @@ def test_a_checkpoint_of_the_newest_ticks_judges_on_as_the_whole_one_does() -> N
     told.flow(60, bad=130)
     assert at.bare is not None
     parts = decode_parts(encode_parts(sample_parts(at.state)), at.bare.metrics, 20)
-    short = Replayed(with_sample_parts(at.bare, parts), at.sample)
+    short = ReplayPoint(with_sample_parts(at.bare, parts), at.sample)
     facts, samples = entries_of(told.events)
     left = [entry for entry in samples if (entry.sample or 0) > at.sample]
-    went_on, whole = folded(short, facts, left).state, replayed(told, told.events).state
+    went_on, whole = point_after(short, facts, left).state, replayed(told, told.events).state
     assert len(parts.metrics["errors"].ledger) == 20
     assert went_on.metrics["errors"].track == whole.metrics["errors"].track != at.state.metrics["errors"].track
 
 
-def with_metric(shape: Shape, sample: Callable[[int, float], Any]) -> Replayed:
+def with_metric(shape: Shape, sample: Callable[[int, float], Any]) -> ReplayPoint:
     """A rollout whose metric "errors" has another shape; `sample`: of (tick, factor of the arm)."""
     metric = PLAN.metrics["errors"]
     query = replace(metric.query, shape=shape)
@@ -136,7 +136,7 @@ def with_metric(shape: Shape, sample: Callable[[int, float], Any]) -> Replayed:
         reply = MetricReply("errors", (reading,), told.at, told.at)
         told.tell(SourceRead(at=told.at, source="prom", replies=(reply,), targets=tuple(told.state.targets)))
     start = blank(plan, "checkout-v42/1", told.state.plans)
-    return folded(Replayed(start, 0, start), *entries_of(told.events))
+    return point_after(ReplayPoint(start, 0, start), *entries_of(told.events))
 
 
 def test_a_gauge_comes_back_with_its_instances() -> None:
@@ -168,13 +168,13 @@ def test_the_version_of_fold_and_judge_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("changes", [{"seq": 1}, {"sample": 3}, {"chain": "other"}, {"body": b"x"}])
 def test_a_checkpoint_of_something_else_has_another_digest(changes: dict[str, Any]) -> None:
-    made = made_checkpoint(judged(), "chain")
+    made = checkpoint_at(judged(), "chain")
     assert made is not None
     assert digest_of(replace(made, **changes), "checkout-v42/1") != made.digest
 
 
 def test_a_checkpoint_of_another_rollout_has_another_digest() -> None:
-    made = made_checkpoint(judged(), "chain")
+    made = checkpoint_at(judged(), "chain")
     assert made is not None
     assert digest_of(made, "checkout-v42/2") != made.digest == digest_of(made, "checkout-v42/1")
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-from console.engine.replay import NEWEST_SAMPLES, Record, Replayed, folded, made_checkpoint
+from console.engine.replay import NEWEST_SAMPLES, ReplayPoint, RolloutRecord, checkpoint_at, point_after
 from console.engine.store import StateStore
 from console.engine.workers import DaemonWorker
 from console.events.kinds import DecisionTaken, RolloutOpened
@@ -48,7 +48,7 @@ HANDOVERS = 20
 class _Stint:
     """What one stint has come to."""
 
-    replayed: Replayed
+    replayed: ReplayPoint
     left: int
     """Samples that are not judged yet."""
     checkpoint: StoredCheckpoint | None
@@ -118,7 +118,7 @@ class CheckpointKeeper:
 
     async def _keep(self, rest: float) -> None:
         """Judge what is recorded since the checkpoint, store it, and take it over if this state lacks it."""
-        start: Replayed | None = None
+        start: ReplayPoint | None = None
         while self._may_work and self._polls:
             stint = await self._worker.run(partial(self._judge, start, self._stopped, rest, STINT_S))
             if stint is None or not self._may_work:
@@ -138,7 +138,7 @@ class CheckpointKeeper:
 
     def _judge(
         self,
-        start: Replayed | None,
+        start: ReplayPoint | None,
         stopped: threading.Event,
         rest: float,
         within_s: float,
@@ -148,9 +148,9 @@ class CheckpointKeeper:
         until = time.monotonic() + within_s
         with closing(self._journal.reader()) as reader:
             state = self._store.rollout
-            record = Record(reader, state.rollout, state.plan.path)
+            record = RolloutRecord(reader, state.rollout, state.plan.path)
             found = start or record.from_checkpoint() or record.beginning
-            left = record.left(found)
+            left = record.count_after(found)
             if most is not None and left > most:
                 return None
             while samples := record.page(found.sample):
@@ -163,9 +163,9 @@ class CheckpointKeeper:
                 time.sleep(rest * (time.monotonic() - began))
             return self._stint(record, record.after(found, []), 0)
 
-    def _stint(self, record: Record, found: Replayed, left: int) -> _Stint:
+    def _stint(self, record: RolloutRecord, found: ReplayPoint, left: int) -> _Stint:
         chain = record.chain_at(found.seq)
-        made = None if chain is None else made_checkpoint(found, chain)
+        made = None if chain is None else checkpoint_at(found, chain)
         if made is None:
             _log.warning("a checkpoint of %s would not give the same state again: none is stored", record.rollout)
         return _Stint(found, left, made)
@@ -184,7 +184,7 @@ class CheckpointKeeper:
         except Fenced:
             self._store.lease.lose(fence)
 
-    async def _hand_over(self, judged: Replayed) -> None:
+    async def _hand_over(self, judged: ReplayPoint) -> None:
         """Lay what is judged over the state, at a moment at which both are at one place of the record."""
         for _ in range(HANDOVERS):
             await self._store.wait_background()
@@ -194,14 +194,14 @@ class CheckpointKeeper:
                 isinstance(entry.event, RolloutOpened | DecisionTaken) and entry.event.plan_text for entry in events
             ):
                 return  # a new plan: the next look begins at the checkpoint again
-            judged = folded(judged, events, samples)
+            judged = point_after(judged, events, samples)
             if self._store.lay_over(sample_parts(judged.state), judged.seq, judged.sample):
                 _log.info("every recorded sample is judged")
                 return
             await asyncio.sleep(LOOK_S / 4)
 
 
-def _rest_after(judged: Replayed) -> Callable[[Journal], tuple[list[JournalEntry], list[JournalEntry]]]:
+def _rest_after(judged: ReplayPoint) -> Callable[[Journal], tuple[list[JournalEntry], list[JournalEntry]]]:
     """A reading of the events and samples after a place."""
 
     def read(journal: Journal) -> tuple[list[JournalEntry], list[JournalEntry]]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from adapters.contract import BackendError, Clock, TargetReading
 from console.engine.backends import Backends
-from console.engine.replay import Depth, replay
+from console.engine.replay import Depth, replay_rollout
 from console.engine.store import PATIENCE_S
 from console.engine.workers import JournalThread
 from console.events.evidence import Actor
@@ -131,7 +131,7 @@ def resume(
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
     """
-    replayed = replay(journal, rollout, path, depth, on_judging)
+    replayed = replay_rollout(journal, rollout, path, depth, on_judging)
     return Joined(replayed.state, replayed.sample)
 
 

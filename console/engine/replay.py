@@ -47,7 +47,7 @@ class Depth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayPoint:
     """The state of a rollout by its record up to one place."""
 
     state: RolloutState
@@ -56,7 +56,7 @@ class Replayed:
     bare: RolloutState | None = field(default=None, repr=False)
     """The same without any sample."""
 
-    def knowing(self, plans: Mapping[str, Plan]) -> Replayed:
+    def knowing(self, plans: Mapping[str, Plan]) -> ReplayPoint:
         """The same with more plans that a later event may name."""
         bare = None if self.bare is None else replace(self.bare, plans=plans)
         return replace(self, state=replace(self.state, plans=plans), bare=bare)
@@ -89,7 +89,7 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
     return plans
 
 
-class Record:
+class RolloutRecord:
     """The events of a rollout and the way to its samples; used in the journal's thread.
 
     Raises:
@@ -104,10 +104,10 @@ class Record:
         self.plans = recorded_plans(self.events, path, rollout)
 
     @property
-    def beginning(self) -> Replayed:
+    def beginning(self) -> ReplayPoint:
         """The rollout before its first event."""
         state = blank(next(iter(self.plans.values())), self.rollout, self.plans)
-        return Replayed(state, bare=state)
+        return ReplayPoint(state, bare=state)
 
     def without_samples(self, until: int | None = None) -> RolloutState:
         """The state after the events up to number `until`; None: after all."""
@@ -117,7 +117,7 @@ class Record:
                 state = fold(state, entry.event, entry.seq)
         return state
 
-    def from_checkpoint(self, newest: int | None = None) -> Replayed | None:
+    def from_checkpoint(self, newest: int | None = None) -> ReplayPoint | None:
         """The state at the checkpoint; None without a valid one. `newest`: how many ticks of each ledger to read."""
         stored = self._journal.checkpoint(self.rollout)
         if stored is None or stored.digest != digest_of(stored, self.rollout):
@@ -126,13 +126,13 @@ class Record:
         if bare.last_seq != stored.seq:
             return None
         parts = readable_parts(stored.body, bare, newest)
-        return None if parts is None else Replayed(with_sample_parts(bare, parts), stored.sample, bare)
+        return None if parts is None else ReplayPoint(with_sample_parts(bare, parts), stored.sample, bare)
 
-    def newest(self, start: Replayed, most: int) -> Replayed:
+    def newest(self, start: ReplayPoint, most: int) -> ReplayPoint:
         """All events after `start`, and the newest `most` samples; metrics say how many were left out."""
         tail = self._journal.newest_samples(self.rollout, start.sample, most)
         state = with_unjudged(start.state, tail.left_out) if tail.left_out else start.state
-        found = folded(replace(start, state=state), self.events, tail.entries)
+        found = point_after(replace(start, state=state), self.events, tail.entries)
         if tail.left_out:  # a metric that came with an accepted plan lacks them no less
             found = replace(found, state=with_unjudged(found.state, tail.left_out))
         return found
@@ -152,24 +152,24 @@ class Record:
             self.plans = recorded_plans(self.events, self._path, self.rollout)
         return samples
 
-    def after(self, start: Replayed, samples: Sequence[JournalEntry]) -> Replayed:
+    def after(self, start: ReplayPoint, samples: Sequence[JournalEntry]) -> ReplayPoint:
         """The state after a page that follows `start`; without samples, after all events."""
-        return folded(start.knowing(self.plans), self.events, samples, is_end=not samples)
+        return point_after(start.knowing(self.plans), self.events, samples, is_end=not samples)
 
     def chain_at(self, seq: int) -> str | None:
         """The chain's hash of event number `seq`; None if there is no such event."""
         rows = self._journal.rows(self.rollout, seq - 1)
         return rows[0].hash if rows and rows[0].seq == seq else None
 
-    def left(self, start: Replayed) -> int:
+    def count_after(self, start: ReplayPoint) -> int:
         """The number of samples after `start`."""
         tail = self._journal.newest_samples(self.rollout, start.sample, 1)
         return tail.left_out + len(tail.entries)
 
 
-def folded(
-    start: Replayed, events: Sequence[JournalEntry], samples: Sequence[JournalEntry], *, is_end: bool = True
-) -> Replayed:
+def point_after(
+    start: ReplayPoint, events: Sequence[JournalEntry], samples: Sequence[JournalEntry], *, is_end: bool = True
+) -> ReplayPoint:
     """The state after those of `events` that `start` lacks, and `samples`, in recorded order.
 
     `is_end`: no samples follow, so that the events after the last of them come in too.
@@ -186,7 +186,7 @@ def folded(
         number = max(number, sample.sample or 0)
     for entry in events[after:] if is_end else ():
         state, bare = _after_event(state, bare, entry)
-    return Replayed(state, number, bare)
+    return ReplayPoint(state, number, bare)
 
 
 def _after_event(
@@ -196,13 +196,13 @@ def _after_event(
     return after, None if bare is None else fold(bare, entry.event, entry.seq)
 
 
-def replay(
+def replay_rollout(
     journal: Journal,
     rollout: str,
     path: str,
     depth: Depth = Depth.ALL,
     on_judging: Callable[[int], None] | None = None,
-) -> Replayed:
+) -> ReplayPoint:
     """The state of a rollout in the journal.
 
     Args:
@@ -212,13 +212,13 @@ def replay(
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
     """
-    record = Record(journal, rollout, path)
+    record = RolloutRecord(journal, rollout, path)
     if depth is Depth.EVENTS:
-        return Replayed(record.without_samples())
+        return ReplayPoint(record.without_samples())
     start = record.from_checkpoint(NEWEST_TICKS if depth is Depth.NEWEST else None) or record.beginning
     if depth is not Depth.ALL:
         return record.newest(start, NEWEST_SAMPLES)
-    if on_judging is not None and (count := record.left(start)) > NEWEST_SAMPLES:
+    if on_judging is not None and (count := record.count_after(start)) > NEWEST_SAMPLES:
         on_judging(count)
     samples = record.page(start.sample)
     while samples:
@@ -227,7 +227,7 @@ def replay(
     return record.after(start, [])
 
 
-def made_checkpoint(replayed: Replayed, chain: str) -> StoredCheckpoint | None:
+def checkpoint_at(replayed: ReplayPoint, chain: str) -> StoredCheckpoint | None:
     """A checkpoint of a full replay; None where events and parts would not give the same state again.
 
     Args:

@@ -315,30 +315,30 @@ def _decoder(kind: Any) -> _Decoder:
         return _union(args)
     if origin is tuple and args[-1] is Ellipsis:
         item = _decoder(args[0])
-        return lambda stored: tuple(map(item, _checked(stored, list)))
+        return lambda stored: tuple(map(item, _of_type(stored, list)))
     if origin is tuple:
         items = [_decoder(each) for each in args]
-        return lambda stored: tuple(item(each) for item, each in zip(items, _checked(stored, list), strict=True))
+        return lambda stored: tuple(item(each) for item, each in zip(items, _of_type(stored, list), strict=True))
     if origin is dict:
         item = _decoder(args[1])
-        return lambda stored: {str(name): item(each) for name, each in _checked(stored, dict).items()}
+        return lambda stored: {str(name): item(each) for name, each in _of_type(stored, dict).items()}
     if kind in _SLOTS:
         return _object(kind)
     if kind is datetime:
-        return lambda stored: _EPOCH + timedelta(microseconds=_checked(stored, int))
+        return lambda stored: _EPOCH + timedelta(microseconds=_of_type(stored, int))
     if kind is float:
         return _number
     if kind in (Shape, StageMark):
-        return lambda stored: kind(_checked(stored, str))
-    return lambda stored: _checked(stored, kind)
+        return lambda stored: kind(_of_type(stored, str))
+    return lambda stored: _of_type(stored, kind)
 
 
 def _number(stored: Any) -> float:
     """A float, or an int that a plan gave in place of one."""
-    return stored if type(stored) is float or (type(stored) is int and abs(stored) < 2**53) else _checked(stored, float)
+    return stored if type(stored) is float or (type(stored) is int and abs(stored) < 2**53) else _of_type(stored, float)
 
 
-def _checked(stored: Any, kind: type) -> Any:
+def _of_type(stored: Any, kind: type) -> Any:
     if type(stored) is not kind:
         raise BadCheckpoint(f"{type(stored).__name__} where {kind.__name__} is due")
     return stored
@@ -364,7 +364,7 @@ def _object(kind: type) -> _Decoder:
     decoders = [_decoder(each) for each in slots.values()]
 
     def decode(stored: Any) -> Any:
-        name, *values = _checked(stored, list)
+        name, *values = _of_type(stored, list)
         if name != kind.__name__ or len(values) != len(decoders):
             raise BadCheckpoint(f"no {kind.__name__}")
         found = [each(value) for each, value in zip(decoders, values, strict=True)]
