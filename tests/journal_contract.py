@@ -138,10 +138,13 @@ class EventsContract:
         with pytest.raises(Conflict, match="checkout/1 was opened by another console"):
             other.append(RUN, opening())
 
-    def test_no_second_run_of_a_plan_is_opened_while_one_is_open(self, journal: Journal, other: Journal) -> None:
+    def test_of_two_that_open_the_next_run_of_a_plan_the_second_conflicts(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        coming = other.next_run("checkout")
         journal.append("checkout/1", opening())
         with pytest.raises(Conflict):
-            other.append(other.next_run("checkout"), opening())
+            other.append(coming, opening())
         assert other.append("check/1", opening()) == 1
 
     def test_a_closed_plan_may_be_run_again(self, journal: Journal) -> None:

@@ -23,6 +23,7 @@ from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.engine import Engine
 from console.engine.replay import Depth
+from console.engine.runs import open_run
 from console.events.evidence import Verb
 from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
@@ -90,7 +91,7 @@ def _answer_of(options: argparse.Namespace, verb: Verb | None, plan: Plan, locat
 async def _run_verb(
     options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> Answer:
-    if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
+    if verb is not None and not may_open(verb, plan) and open_run(journal, plan.rollout) is None:
         return await refusal(verb, plan, location, _journal_fault(journal))
     if verb is Verb.ROLLBACK:
         ignore_signals()

@@ -22,6 +22,7 @@ from console.cli.watch_lines import Printer, mode_and_stage, new_lines, utc_text
 from console.engine.engine import Engine
 from console.engine.opening import resume
 from console.engine.replay import Depth
+from console.engine.runs import open_run
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.plan.loader import load
@@ -81,7 +82,7 @@ async def _wait_for_open(plan: Plan, journal: Journal, location: JournalLocation
     changes = journal.watch()
     try:
         while not ended.is_set():
-            if journal.open_run(plan.rollout) is not None:
+            if open_run(journal, plan.rollout) is not None:
                 return True
             if not is_announced:
                 cause = f"no rollout of {plan.rollout} is open in journal {location}"
@@ -143,7 +144,7 @@ def wait_command(options: argparse.Namespace) -> int:
     if not location.exists():
         return _refuse_unopened(plan, location)
     with closing(open_to_read(location)) as journal:
-        if journal.open_run(plan.rollout) is None:
+        if open_run(journal, plan.rollout) is None:
             return _result_of_last_run(plan, location, journal, options.until)
         return asyncio.run(_wait_until(plan, location, journal, options.until, options.timeout))
 

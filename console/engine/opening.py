@@ -16,6 +16,7 @@ from typing import TypeVar
 from adapters.contract import BackendError, Clock, TargetReading
 from console.engine.backends import Backends
 from console.engine.replay import Depth, replay_rollout
+from console.engine.runs import runs_of
 from console.engine.store import PATIENCE_S
 from console.engine.workers import JournalThread
 from console.events.evidence import Actor
@@ -141,14 +142,13 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened, depth: Depth = Dep
     Raises:
         JournalUnavailable: the journal cannot be written.
     """
-    while (rollout := journal.open_run(plan.rollout)) is None:
-        rollout = journal.next_run(plan.rollout)
+    while (runs := runs_of(journal, plan.rollout)).open is None:
         try:
-            seq = journal.append(rollout, event)
+            seq = journal.append(runs.next, event)
         except Conflict:
             continue
-        return Joined(fold(blank(plan, rollout), event, seq))
-    return resume(journal, rollout, plan.path, depth)
+        return Joined(fold(blank(plan, runs.next), event, seq))
+    return resume(journal, runs.open, plan.path, depth)
 
 
 class Joining:
@@ -229,8 +229,8 @@ class Joining:
 
 def _runs(journal: Journal, plan: str) -> tuple[str | None, str]:
     """(open run of a plan or None, that run or the next one)."""
-    rollout = journal.open_run(plan)
-    return rollout, rollout or journal.next_run(plan)
+    runs = runs_of(journal, plan)
+    return runs.open, runs.open or runs.next
 
 
 def _retrieve(call: asyncio.Future[_T]) -> None:

@@ -18,9 +18,10 @@ from console.plan.loader import parse
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 from console.state.assessment import assess
+from console.state.belief import fold_stored
 from console.state.checkpoint import SampleParts, sample_parts, with_sample_parts, with_unjudged
 from console.state.checkpoint_codec import BadCheckpoint, decode_parts, encode_parts
-from console.state.folding import blank, fold
+from console.state.folding import blank
 from console.state.rules import RULES
 from console.state.values import RolloutState
 
@@ -31,6 +32,10 @@ NEWEST_TICKS = 720
 """Ticks of a ledger that a headless command reads of a checkpoint."""
 PAGE = 200
 """Samples read at once while all of them are folded."""
+
+
+class NoOpening(JournalUnavailable):
+    """No opening of the rollout can be believed."""
 
 
 class Depth(StrEnum):
@@ -68,25 +73,38 @@ class ReplayPoint:
 
 
 def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> dict[str, Plan]:
-    """The plans that events of a rollout carry, parsed, by digest, in recorded order.
+    """The plans that events of a rollout carry, parsed, by digest; the one that it was opened with comes first.
+
+    A plan that cannot be read, or that is not the one that its event names, is left out.
 
     Raises:
-        JournalUnavailable: there is none, or this version cannot read one.
+        JournalUnavailable: there is no opening, or none with a plan that this version can read.
     """
     plans: dict[str, Plan] = {}
+    problem: PlanError | None = None
+    is_opened = False
     for entry in entries:
         event = entry.event
-        if isinstance(event, RolloutOpened | DecisionTaken) and event.plan_text is not None:
-            try:
-                plan = parse(event.plan_text, path)
-            except PlanError as error:
-                raise JournalUnavailable(
-                    f"journal: the plan of {rollout} cannot be read by this version: {error}"
-                ) from error
+        is_opening = isinstance(event, RolloutOpened)
+        if not isinstance(event, RolloutOpened | DecisionTaken) or event.plan_text is None:
+            continue
+        if is_opening and is_opened:  # a second opening counts for nothing
+            continue
+        try:
+            plan = parse(event.plan_text, path)
+        except PlanError as error:
+            problem = problem or error
+            continue
+        if plan.digest == event.plan_digest and (is_opening or is_opened):
             plans[plan.digest] = plan
-    if not plans:
-        raise JournalUnavailable(f"journal: {rollout} has no opening")
-    return plans
+            is_opened = True
+    if plans:
+        return plans
+    if problem is not None:
+        raise JournalUnavailable(
+            f"journal: the plan of {rollout} cannot be read by this version: {problem}"
+        ) from problem
+    raise NoOpening(f"journal: {rollout} has no opening")
 
 
 class RolloutRecord:
@@ -103,6 +121,18 @@ class RolloutRecord:
         self.events = journal.tail(rollout, 0)
         self.plans = recorded_plans(self.events, path, rollout)
 
+    @classmethod
+    def of(cls, journal: Journal, rollout: str, path: str) -> RolloutRecord | None:
+        """The record of a rollout; None where no opening of it can be believed.
+
+        Raises:
+            JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
+        """
+        try:
+            return cls(journal, rollout, path)
+        except NoOpening:
+            return None
+
     @property
     def beginning(self) -> ReplayPoint:
         """The rollout before its first event."""
@@ -114,7 +144,7 @@ class RolloutRecord:
         state = self.beginning.state
         for entry in self.events:
             if until is None or entry.seq <= until:
-                state = fold(state, entry.event, entry.seq)
+                state = fold_stored(state, entry.event, entry.seq)
         return state
 
     def from_checkpoint(self, newest: int | None = None) -> ReplayPoint | None:
@@ -182,7 +212,7 @@ def point_after(
             while after < len(events) and events[after].seq <= sample.seq:
                 state, bare = _after_event(state, bare, events[after])
                 after += 1
-        state = fold(state, sample.event)
+        state = fold_stored(state, sample.event, None)
         number = max(number, sample.sample or 0)
     for entry in events[after:] if is_end else ():
         state, bare = _after_event(state, bare, entry)
@@ -192,8 +222,8 @@ def point_after(
 def _after_event(
     state: RolloutState, bare: RolloutState | None, entry: JournalEntry
 ) -> tuple[RolloutState, RolloutState | None]:
-    after = fold(state, entry.event, entry.seq)
-    return after, None if bare is None else fold(bare, entry.event, entry.seq)
+    after = fold_stored(state, entry.event, entry.seq)
+    return after, None if bare is None else fold_stored(bare, entry.event, entry.seq)
 
 
 def replay_rollout(

@@ -16,6 +16,7 @@ from console.engine.opening import opening_event, resume
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
 from console.engine.replay import Depth
+from console.engine.runs import open_run
 from console.engine.store import StateStore
 from console.engine.supervisor import cancel_and_wait
 from console.journal.contract import Journal, JournalUnavailable
@@ -33,7 +34,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         JournalUnavailable, ConnectError, UnknownAdapter: as Engine.open.
     """
     clock = SystemClock()
-    run = journal.open_run(plan.rollout) if journal is not None else None
+    run = open_run(journal, plan.rollout) if journal is not None else None
     if journal is not None and run is not None:
         rollout = resume(journal, run, plan.path, Depth.NEWEST).rollout
         plan = rollout.plan

@@ -243,6 +243,19 @@ class Unrecognized(_Event):
     body: dict[str, Any] = {}
 
 
+class Unbelieved(_Event):
+    """A stored row that no console can have written: set aside and shown, without effect. Never stored itself."""
+
+    kind: Literal["unbelieved"] = "unbelieved"
+    said_kind: str
+    """Kind by its column."""
+    reason: str
+    by: str
+    """Who wrote it: the login that the server stamped, else the user that the row names; may be empty."""
+    move: int | None = None
+    """Number of the forward move that the row takes away from others, or None."""
+
+
 Event = (
     RolloutOpened
     | TargetObserved
@@ -262,11 +275,12 @@ Event = (
     | Escalated
     | SourceRead
     | Unrecognized
+    | Unbelieved
 )
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 _foreign: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(Event)) - {"unrecognised"}
+KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(Event)) - {"unrecognised", "unbelieved"}
 """Every kind that this version knows."""
 
 

@@ -94,6 +94,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One run of a plan by its rows alone, whether they can be believed or not."""
+
+    rollout: str
+    number: int
+    position: int
+    """Place of its opening in the whole journal."""
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRow:
     """One row of the `decisions` view."""
 
@@ -197,7 +208,7 @@ class Journal(Protocol):
     def identity(self, actor: Actor) -> str:
         """The identity under which approvals by `actor`, this console's operator, are stored."""
 
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         """Record an event durably and return its seq.
 
         An event whose id is already recorded is not recorded again: its seq is returned.
@@ -207,10 +218,11 @@ class Journal(Protocol):
             event: the event to record.
             fence: fence of the lease under which it was observed; None for events that need no lease (decisions,
                 requests, notes).
+            seen: number of the last event that the console knows: a forward move conflicts with a closing after it.
 
         Raises:
-            Conflict: its forward move is already taken, its rollout was closed before a forward move, or a run of the
-                plan is open already.
+            Conflict: its forward move is already taken, its rollout was closed before a forward move, or the rollout
+                that it opens has events already.
             Fenced: the lease was taken over since.
         """
 
@@ -247,11 +259,17 @@ class Journal(Protocol):
     def history(self, rollout: str) -> list[JournalEntry]:
         """Events and samples merged into recorded order."""
 
+    def plan_runs(self, plan: str) -> list[StoredRun]:
+        """The runs of a plan name by their rows alone, in the order in which they were opened."""
+
+    def has_rows(self, rollout: str) -> bool:
+        """Whether there is an event of that rollout."""
+
     def open_run(self, plan: str) -> str | None:
-        """The open rollout of a plan name, or None."""
+        """The open rollout of a plan name by its rows alone, or None; `console.engine.runs` says which is believed."""
 
     def next_run(self, plan: str) -> str:
-        """The id of a plan's next rollout: plan name, slash, run number."""
+        """The id of a plan's next rollout by the rows alone: plan name, slash, run number."""
 
     def runs(self) -> list[Run]:
         """Every rollout, newest first."""

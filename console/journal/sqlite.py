@@ -39,6 +39,9 @@ from console.journal.watch import SqliteWatch
 BUSY_MS = 2000
 """Time an append waits for other writers before the journal counts as unavailable, in ms."""
 
+_LENIENT_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Text of a column; one that is not UTF-8 must not make the others unreadable."""
+
 _T = TypeVar("_T")
 
 
@@ -67,7 +70,7 @@ class SqliteJournal(DatabaseJournal):
     """
 
     cautions: tuple[str, ...] = ()
-    errors = (sqlite3.Error, OSError, ValueError)
+    errors = (sqlite3.Error, OSError, ValueError, OverflowError)
 
     def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
         self.path = self.place = path
@@ -102,6 +105,7 @@ class SqliteJournal(DatabaseJournal):
                 on_failure.callback(connection.close)
                 _to_wal(connection)
                 connection.execute("PRAGMA synchronous = FULL")
+                connection.text_factory = _LENIENT_TEXT
                 self._db = Database(connection, execute_plugins=False)
                 if schema.pending(self._db):
                     self._migrate()
@@ -152,10 +156,10 @@ class SqliteJournal(DatabaseJournal):
         return approvals.identity_of_uid(actor.uid)
 
     @as_unavailable
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         """Record an event with synchronous FULL; see `Journal.append`."""
         with self._writing("event") as connection:
-            return recording.append_event(SqliteStatements(connection), rollout, event, fence, login=None)
+            return recording.append_event(SqliteStatements(connection), rollout, event, fence, seen, login=None)
 
     @as_unavailable
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
@@ -274,11 +278,7 @@ def read_rows(connection: sqlite3.Connection, rollout: str | None, after: int | 
     """
     if not any(name == "prev" for _, name, *_ in connection.execute("PRAGMA table_info(events)")):
         raise ValueError("an older warroom made it without a chain; open it once where it can be written")
-    factory, connection.text_factory = connection.text_factory, partial(str, encoding="utf-8", errors="surrogateescape")
-    try:
-        return reading.rows(SqliteStatements(connection), rollout, after)
-    finally:
-        connection.text_factory = factory
+    return reading.rows(SqliteStatements(connection), rollout, after)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
@@ -293,6 +293,7 @@ def _readable(uri: str) -> sqlite3.Connection:
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(connection.close)
         connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        connection.text_factory = _LENIENT_TEXT
         on_failure.pop_all()
     return connection
 

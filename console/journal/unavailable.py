@@ -104,6 +104,8 @@ class UnavailableJournal:
     newest_samples = _reading(Journal.newest_samples, lambda: SampleTail([], 0))
     checkpoint = _reading(Journal.checkpoint, lambda: None)
     history = _reading(Journal.history, list)
+    plan_runs = _reading(Journal.plan_runs, list)
+    has_rows = _reading(Journal.has_rows, lambda: False)
     open_run = _reading(Journal.open_run, lambda: None)
     runs = _reading(Journal.runs, list)
     decisions = _reading(Journal.decisions, list)

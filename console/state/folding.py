@@ -113,6 +113,8 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
             return _apply_verdict(state, event)
         case kinds.Noted():
             return _with_note(state, event, "note", event.text)
+        case kinds.Unbelieved():
+            return state
         case kinds.Unrecognized():
             state = replace(state, unrecognised=state.unrecognised + 1)
             return _with_note(state, event, "unrecognised", f"event of unknown kind {event.said_kind!r}")

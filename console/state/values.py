@@ -207,6 +207,16 @@ class NoteState:
 
 
 @dataclass(frozen=True, slots=True)
+class UnbelievedRow:
+    """A row of the journal that was set aside."""
+
+    seq: int
+    by: str
+    """Its login, else the user that it names; may be empty."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepState:
     step: Step
     mark: StepMark = StepMark.PENDING
@@ -269,6 +279,10 @@ class RolloutState:
     called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
     unrecognised: int = 0
+    unbelieved: tuple[UnbelievedRow, ...] = ()
+    """The first rows of the journal that no console can have written: set aside, without effect."""
+    unbelieved_count: int = 0
+    """How many there are."""
     last_seq: int = 0
 
     @property

@@ -84,13 +84,13 @@ class PostgresJournal(DatabaseJournal):
         return room.identity_of_login(self._connection.login)
 
     @as_unavailable
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         """Record an event, reconnecting for up to `PATIENCE_S`; see `Journal.append`."""
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 with self._connection.call() as connection:
-                    return recording.append_event(connection, rollout, event, fence, self._connection.login)
+                    return recording.append_event(connection, rollout, event, fence, seen, self._connection.login)
             except psycopg.errors.UniqueViolation:  # another program wrote without the lock: read again
                 if time.monotonic() > until:
                     raise

@@ -19,7 +19,7 @@ from console.journal.postgres.connection import Connection
 from console.journal.postgres.schema import LOCK
 
 
-def append_event(connection: Connection, rollout: str, event: Event, fence: int | None, login: str) -> int:
+def append_event(connection: Connection, rollout: str, event: Event, fence: int | None, seen: int, login: str) -> int:
     """Record an event at the end of its rollout and return its seq.
 
     Raises:
@@ -30,7 +30,7 @@ def append_event(connection: Connection, rollout: str, event: Event, fence: int 
     with _under_lock(connection):
         if fence is not None:  # prevents a takeover until the transaction ends
             _lock_rollout(connection, rollout)
-        seq = recording.append_event(connection, rollout, event, fence, login)
+        seq = recording.append_event(connection, rollout, event, fence, seen, login)
         failpoint("event written")
     failpoint("event committed")
     return seq
