@@ -107,7 +107,7 @@ def _cost(measure: Measure, recording: Recording) -> float:
 def _findings(names: Sequence[str], taken: Mapping[tuple[str, str], list[float]]) -> Findings:
     middle = {key: statistics.median(values) for key, values in taken.items()}
     rows, goals = [], []
-    cells: dict[str, dict[str, float | int | None | str]] = {}
+    cells: dict[str, dict[str, float | int | str | None]] = {}
     for measure in MEASURES:
         empty = middle[measure.name, EMPTY]
         kind = "CPU" if measure.is_call else "wall"
