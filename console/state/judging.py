@@ -7,7 +7,7 @@ times: every console that folds the same samples judges the same ticks in the sa
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -51,12 +51,15 @@ def has_no_baseline(entry: MetricState) -> bool:
 def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
     """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
     newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
-    if entry.unjudged or newest is None or not any(boundary.exposing for boundary in boundaries):
+    exposed_at = min((boundary.at for boundary in boundaries if boundary.exposing), default=None)
+    if entry.unjudged or newest is None or exposed_at is None:
         return entry
     last = newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
-    done = entry.track.judged_to if entry.track is not None else 0.0
     track = entry.track
-    first = bisect_right(entry.ledger, done, key=lambda tick: tick.at.timestamp())
+    if track is None:  # a tick before every stage that exposes anything is not judged
+        first = bisect_left(entry.ledger, exposed_at, key=lambda tick: tick.at)
+    else:
+        first = bisect_right(entry.ledger, track.judged_to, key=lambda tick: tick.at.timestamp())
     for place in range(first, len(entry.ledger)):
         if entry.ledger[place].at.timestamp() > last:
             break

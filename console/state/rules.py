@@ -2,5 +2,9 @@
 
 from __future__ import annotations
 
-RULES = "afd60cf0f644a746d0d9ca85901132b8"
+<<<<<<< HEAD
+RULES = "a1a1191fb9eb687779ff6a87d2b25368"
+=======
+RULES = "a1a1191fb9eb687779ff6a87d2b25368"
+>>>>>>> age
 """Digest of the code that makes a State of events and samples; a test says when it is out of date."""

@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python -m tests.bench judge | faults | log`. Only `judge` needs numpy."""
+"""The benchmarks' command line: `python -m tests.bench judge | faults | log | age`. Only `judge` needs numpy."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("--journal", dest="journals", action="append", choices=JOURNALS, help="to be edited")
     log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
     log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    age = benchmarks.add_parser("age", help="old rollouts: opening, and the first call of a way back")
+    age.add_argument("--quick", action="store_true", help="an hour and six, instead of up to seven days")
+    age.add_argument("--seed", type=int, default=1, metavar="N", help="of the recorded numbers (default: 1)")
+    age.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
+    age.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
     return parser
 
 
@@ -95,6 +100,17 @@ def log(options: argparse.Namespace) -> int:
     return Exit.FAULT if report.missed else Exit.OK
 
 
+def age(options: argparse.Namespace) -> int:
+    """Measure how long old rollouts take to open, and how soon a rollback calls."""
+    from tests.bench.age.run import run
+
+    report = run(options.folder, options.seed, quick=options.quick, progress=_progress)
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
 def faults(options: argparse.Namespace) -> int:
     """Provoke crashes, races and faults; measure a key press under load."""
     from tests.bench.faults.run import run
@@ -119,4 +135,9 @@ def _progress(line: str) -> None:
         print_err(line)
 
 
-BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {"faults": faults, "judge": judge, "log": log}
+BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "age": age,
+    "faults": faults,
+    "judge": judge,
+    "log": log,
+}
