@@ -93,7 +93,9 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
         try:
             plan = parse(event.plan_text, path)
         except PlanError as error:
-            problem = problem or error
+            if is_opening and hashlib.sha256(event.plan_text.encode()).hexdigest() == event.plan_digest:
+                problem = error  # written by a newer version: no later opening takes its place
+                break
             continue
         if plan.digest == event.plan_digest and (is_opening or is_opened):
             plans[plan.digest] = plan

@@ -100,8 +100,14 @@ class StoredRun:
     rollout: str
     number: int
     position: int
-    """Place of its opening in the whole journal."""
-    closed: bool
+    """Place of its first opening in the whole journal."""
+    closed_position: int | None
+    """Place of its first closing; None without one."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether an event says that it has ended."""
+        return self.closed_position is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,25 +113,25 @@ def plan_runs(connection: Connection, plan: str) -> list[StoredRun]:
     # "0" comes after "/", by bytes: a range of the index, not a scan of every rollout
     question = """
         SELECT o.rollout, min(o.position),
-               EXISTS (SELECT 1 FROM warroom.events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed')
+               (SELECT min(c.position) FROM warroom.events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed')
         FROM warroom.events o WHERE o.kind = 'rollout_opened' AND o.rollout > %s AND o.rollout < %s GROUP BY o.rollout
         """
     found = []
-    for rollout, position, is_over in connection.execute(question, [f"{plan}/", f"{plan}0"]).fetchall():
+    for rollout, position, closing in connection.execute(question, [f"{plan}/", f"{plan}0"]).fetchall():
         name, _, number = str(rollout).rpartition("/")
         if name == plan and _RUN_NUMBER.fullmatch(number):
-            found.append(StoredRun(rollout, int(number), position, bool(is_over)))
+            found.append(StoredRun(rollout, int(number), position, closing))
     return _in_sequence(sorted(found, key=lambda run: run.number))
 
 
 def _in_sequence(runs: list[StoredRun]) -> list[StoredRun]:
-    """The runs that were opened one after the other: each later than the one before it, and without a leap."""
+    """The runs that were opened one after the other: each after the end of the one before it, without a leap."""
     found: list[StoredRun] = []
     for run in runs:
         last = found[-1] if found else None
         if run.number > (1 if last is None else last.number + 1) + MOST_SKIPPED:
             break
-        if last is None or run.position > last.position:
+        if last is None or (last.closed_position is not None and run.position > last.closed_position):
             found.append(run)
     return found
 

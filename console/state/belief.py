@@ -17,6 +17,8 @@ from console.state.derived_stages import with_stages
 from console.state.folding import fold
 from console.state.values import RolloutState, UnbelievedRow
 
+MOST_AHEAD = 1000
+"""How far the number of a forward move may lie ahead of the last: each lost race takes one at the most."""
 MOST_ROWS = 100
 """Rows that are kept with their reasons; more are counted."""
 _SHOWN = 3
@@ -43,6 +45,8 @@ def why_unbelievable(state: RolloutState, event: Event) -> str | None:
         return None if state.closed is not None else _closing_flaw(state, event)
     if isinstance(event, kinds.RequestMade):
         return _request_flaw(state, event)
+    if isinstance(event, kinds.DecisionTaken) and (event.move or 0) > state.move + MOST_AHEAD:
+        return "its move is out of sequence"
     if isinstance(event, kinds.DecisionTaken) and event.stage is not None and event.stage > _most_stages(state):
         return f"it names stage {event.stage} of {_most_stages(state)}"
     return None
@@ -95,7 +99,9 @@ def _set_aside(state: RolloutState, event: Event, seq: int | None, reason: str) 
         unbelieved=kept,
         unbelieved_count=state.unbelieved_count + 1,
         last_seq=max(seq, state.last_seq),
-        move=max(state.move, taken or 0),  # the number is gone: a promote under it would lose against this row
+        move=taken
+        if taken is not None and 0 < taken - state.move <= MOST_AHEAD
+        else state.move,  # the number is gone: a promote under it would lose against this row
     )
 
 

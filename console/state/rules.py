@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 <<<<<<< HEAD
-RULES = "a1a1191fb9eb687779ff6a87d2b25368"
+RULES = "5ccb9a830f61f406268241329f1d8154"
 =======
-RULES = "a1a1191fb9eb687779ff6a87d2b25368"
+RULES = "5ccb9a830f61f406268241329f1d8154"
 >>>>>>> age
 """Digest of the code that makes a State of events and samples; a test says when it is out of date."""
