@@ -2,9 +2,5 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-RULES = "5ccb9a830f61f406268241329f1d8154"
-=======
-RULES = "5ccb9a830f61f406268241329f1d8154"
->>>>>>> age
+RULES = "fe358aae96f5e95f17407ff993f8d59e"
 """Digest of the code that makes a State of events and samples; a test says when it is out of date."""
