@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -34,6 +33,7 @@ _COUNTS = (
 )
 _NAMES = ("id", "target", "source", "metric", "backend", "decision", "request", "plan_digest", "user", "host", "gate")
 _LEAST = {"step": -1}
+_FIELD_NAMES: dict[type, tuple[str, ...] | None] = {}
 
 
 def flaw_in(event: BaseModel) -> str | None:
@@ -99,8 +99,8 @@ def _values(name: str, value: Any) -> Iterator[tuple[str, object]]:
         yield name, value
 
 
-@lru_cache(maxsize=256)
 def _field_names(kind: type) -> tuple[str, ...] | None:
-    if issubclass(kind, BaseModel):
-        return tuple(kind.model_fields)
-    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else None
+    if kind not in _FIELD_NAMES:
+        named = tuple(each.name for each in fields(kind)) if is_dataclass(kind) else None
+        _FIELD_NAMES[kind] = tuple(kind.model_fields) if issubclass(kind, BaseModel) else named
+    return _FIELD_NAMES[kind]
