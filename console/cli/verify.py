@@ -50,9 +50,9 @@ def verify_command(options: argparse.Namespace) -> int:
 
 def _unbelieved_texts(journal: Journal, rollout: str | None) -> Iterator[str]:
     """Name each row that is not believed, whether the chain holds it or not."""
-    for name in [rollout] if rollout is not None else _rollouts(journal):
-        for row in unbelieved_rows(journal, name):
-            yield f"{one_line(name)} {row_text(row)}"
+    rollouts = [rollout] if rollout is not None else _rollouts(journal)
+    for name, row in unbelieved_rows(journal, rollouts):
+        yield f"{one_line(name)} {row_text(row)}"
 
 
 def _rollouts(journal: Journal) -> list[str]:

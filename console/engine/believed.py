@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from console.engine.replay import NoOpening, recorded_plans
+from console.engine.runs import counted_runs
 from console.events.kinds import Unbelieved
 from console.journal.contract import Journal, JournalEntry, JournalUnavailable
 from console.state.belief import MOST_ROWS, fold_stored, unbelieved_row
 from console.state.folding import blank
 from console.state.values import RolloutState, UnbelievedRow
 
-_NO_RUN = "its rollout is none of the plan's runs, which are numbered from 1 and opened one after the other"
+_NO_RUN = "its rollout is no run: runs are numbered from 1, each is opened after the end of the one before it"
 _UNOPENED = "no opening of its rollout is believed"
 
 
@@ -56,17 +58,20 @@ def _unfolded(entries: list[JournalEntry]) -> BelievedRecord:
     return BelievedRecord(believed, tuple(unbelieved_row(entry.event, entry.seq, "") for entry in bad), None)
 
 
-def unbelieved_rows(journal: Journal, rollout: str) -> tuple[UnbelievedRow, ...]:
-    """The rows of a rollout that are not believed; all of them where no console counts it as a run.
+def unbelieved_rows(journal: Journal, rollouts: Iterable[str]) -> Iterator[tuple[str, UnbelievedRow]]:
+    """(rollout, row) of each row that is not believed: all of a rollout that does not count as a run.
 
     Raises:
         JournalUnavailable: the journal cannot be read.
     """
-    record = believed_record(journal, rollout)
-    plan, _, _ = rollout.rpartition("/")
-    if any(run.rollout == rollout for run in journal.plan_runs(plan)):
-        return record.unbelieved
-    found = {row.seq: row for row in record.unbelieved}
-    for entry in record.entries:
-        found[entry.seq] = unbelieved_row(entry.event, entry.seq, _NO_RUN)
-    return tuple(found[seq] for seq in sorted(found))
+    counted: dict[str, set[str]] = {}
+    for rollout in rollouts:
+        plan, _, _ = rollout.rpartition("/")
+        if plan not in counted:
+            counted[plan] = set(counted_runs(journal, plan))
+        record = believed_record(journal, rollout)
+        found = {row.seq: row for row in record.unbelieved}
+        if rollout not in counted[plan]:
+            found |= {entry.seq: unbelieved_row(entry.event, entry.seq, _NO_RUN) for entry in record.entries}
+        for seq in sorted(found):
+            yield rollout, found[seq]
