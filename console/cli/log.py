@@ -67,7 +67,7 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
     Raises:
         JournalUnavailable: the journal cannot be read.
     """
-    found = []
+    found: list[LogEntry] = []
     for rollout in rollouts:
         record = believed_record(journal, rollout)
         if (line := rows_line(record.unbelieved, len(record.unbelieved))) is not None:

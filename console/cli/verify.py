@@ -60,7 +60,7 @@ def _rollouts(journal: Journal) -> list[str]:
     names: dict[str, None] = {}
     after: int | None = None
     while page := journal.rows(None, after):
-        names.update(dict.fromkeys(row.rollout for row in page))
+        names.update(dict.fromkeys(row.rollout for row in page if isinstance(row.rollout, str)))  # else it has no hash
         after = page[-1].position
     return list(names)
 
