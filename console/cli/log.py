@@ -20,8 +20,8 @@ from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
-from console.state.belief import rows_line
 from console.state.requests import DecisionState
+from console.state.unbelieved import rows_line
 from console.state.values import RolloutState
 
 

@@ -17,7 +17,7 @@ from console.cli.paths import existing_journal, open_to_read
 from console.engine.believed import unbelieved_rows
 from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout
 from console.journal.contract import Journal
-from console.state.belief import row_text
+from console.state.unbelieved import row_text
 
 
 @with_exit_codes
