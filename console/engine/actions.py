@@ -89,7 +89,7 @@ class Actions:
                 return await self._halt(decision)
             case Verb.ROLLBACK:
                 return await self._roll_back(decision)
-            case Verb.CONFIRM | Verb.SKIP if self._runner.has_begun:
+            case Verb.CONFIRM | Verb.SKIP if self._runner.has_begun or _releases(state, decision):
                 return await self._settle_step(decision)
             case Verb.RESUME:
                 return await self._record(decision, intent) or await self._calls.resume(decision)
@@ -217,13 +217,16 @@ class Actions:
         self._forwards.fence(Verb.ROLLBACK)
         await self._store.append_soon(decision)
         await self.cancel_overtaken()
-        self._runner.start(decision)
+        self._runner.start(decision.id, decision.trace)
         return Answer(Result.ACCEPTED, "rollback goes on" if is_continued else "rollback begun")
 
     async def _settle_step(self, decision: DecisionTaken) -> Answer:
-        """Confirm or skip a step of this console's own rollback, which waits for no journal."""
+        """Confirm or skip a step of this console's own rollback, or release one; neither waits for the journal."""
         await self._store.append_soon(decision)
-        self._runner.proceed()
+        if self._runner.has_begun:
+            self._runner.proceed()
+        elif (rollback := self._store.state.rollback) is not None:
+            self._runner.start(rollback, decision.trace)
         return Answer(Result.ACCEPTED, f"{decision.verb} recorded")
 
     async def _close(self, state: State) -> Answer:
@@ -232,6 +235,12 @@ class Actions:
             RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
         )
         return Answer(Result.ACCEPTED, f"{Verb.CLOSE} recorded")
+
+
+def _releases(state: State, decision: DecisionTaken) -> bool:
+    """Whether a confirmation sends a rollback step that waits because it would raise exposure."""
+    held = [entry.step.id for entry in state.checklist if entry.is_held]
+    return decision.verb is Verb.CONFIRM and decision.subject in held
 
 
 def _done_line(verb: Verb, intent: Intent, state: State) -> str:

@@ -226,6 +226,8 @@ class Step:
     """Seconds from its call until its targets must read as rolled back; None for twice `Plan.hold_s`."""
     repeatable: bool | None = None
     """Whether a second call does no harm while the first may still arrive; None for its backend's default."""
+    derived: bool = False
+    """Made from what was read, not written in the plan: it raises no exposure without a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from console.state.checklist import (
 )
 from console.state.derived_stages import mark_stage, stages_at, with_stages
 from console.state.judging import apply_override, enter_stage, rejudge
+from console.state.raising import marked_as_lowering
 from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
 from console.state.targets import judge_after_request
@@ -217,6 +218,7 @@ def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
         calls=event.calls,
         seen=event.seen,
     )
+    request = marked_as_lowering(request, state.targets.get(event.target))
     state = _update_outcome(replace(state, requests={**state.requests, event.id: request}), event.decision)
     return state if event.step is None else apply_step_request(state, event)
 

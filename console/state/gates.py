@@ -51,7 +51,7 @@ def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             begun = state.rollback is not None and bool(waiting)
-            return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
+            return (_gate("waiting step", begun, f"waiting: {', '.join(waiting)}", "no rollback step waits for you"),)
         case Verb.SKIP:
             left = [entry.step.id for entry in state.checklist if not entry.is_over]
             begun = state.rollback is not None and bool(left)
@@ -95,10 +95,10 @@ def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | No
 
 
 def waiting_step(state: State) -> str | None:
-    """Id of the manual rollback step that is a person's turn now; None while the automatic ones must go on first."""
+    """Id of the rollback step that is a person's turn now; None while the automatic ones must go on first."""
     if state.rollback is None:
         return None
-    automatic = [entry for entry in state.checklist if entry.step.manual is None]
+    automatic = [entry for entry in state.checklist if entry.step.manual is None and not entry.is_held]
     if not state.local.running and not all(entry.is_over for entry in automatic):
         return None
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
@@ -118,7 +118,7 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
             return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
-            return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+            return None if subject in waiting else f"say which step: {', '.join(waiting) or 'none waits'}"
         case Verb.SKIP:
             left = [entry.step.id for entry in state.checklist if not entry.is_over]
             return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"

@@ -63,7 +63,7 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
         steps = tuple(_step_after(step, state, reading, event.at) for step in state.checklist)
-        state = replace(state, checklist=mark_waiting(steps))
+        state = mark_waiting(replace(state, checklist=steps))
         if not all(step.is_over for step in state.checklist):
             state = replace(state, rolled_back_at=None)
     return state, line
@@ -113,7 +113,7 @@ def _step_after(step: StepState, state: RolloutState, reading: TargetReading, at
     if back == was_back:
         return step
     mark, detail = (StepMark.HOLDING, "reads") if back else (StepMark.RELAPSED, "moved again: reads")
-    return replace(step, mark=mark, since=at, detail=f"{detail} {reading}")
+    return replace(step, mark=mark, since=at, detail=f"{detail} {reading}", released=step.released and back)
 
 
 def unset_targets(state: RolloutState, number: int) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class StepMark(StrEnum):
     RELAPSED = "relapsed"
     """Moved again after it had read as rolled back: red."""
     WAITING = "waiting"
-    """A manual step that waits for a person."""
+    """It waits for a person: a manual step, or one that would raise exposure."""
     SKIPPED = "skipped"
     """An operator decided to go on without it; the steps that need it may go on."""
     OVERDUE = "overdue"
@@ -212,11 +212,18 @@ class StepState:
     detail: str = ""
     sends: int = 0
     """Requests sent for it in this rollback."""
+    released: bool = False
+    """A person typed its id: it is sent although it raises exposure."""
 
     @property
     def is_over(self) -> bool:
         """Whether it is finished: done, or skipped by an operator."""
         return self.mark in (StepMark.DONE, StepMark.SKIPPED)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has a call to send, and a person must release it first."""
+        return self.step.manual is None and self.mark is StepMark.WAITING
 
 
 @dataclass(frozen=True, slots=True)
