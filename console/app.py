@@ -34,7 +34,7 @@ from console.events.evidence import Verb
 from console.events.verbs import VERBS
 from console.logs.context import report_internal_error, traceback_hint
 from console.palette import KeyCommands
-from console.state.gates import waiting_step
+from console.state.gates import skippable_steps, waiting_step
 from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import offered_orders
@@ -248,8 +248,7 @@ class WarRoom(App[int]):
             case Verb.ACCEPT:
                 self._choose(verb, "Accept which change?", _changes(state))
             case Verb.SKIP:
-                left = [entry.step.id for entry in state.checklist if not entry.is_over]
-                self._choose(verb, "Skip which step?", [(step, step) for step in left])
+                self._choose(verb, "Skip which step?", [(step, step) for step in skippable_steps(state)])
             case Verb.OFFER:
                 self._offer(state)
             case Verb.ORDER if not offered_orders(state):

@@ -107,7 +107,8 @@ class Actions:
                 | Verb.OFFER
                 | Verb.HANDOFF
             ):
-                done = Answer(Result.ACCEPTED, _done_line(decision.verb, intent, state))
+                moves = state.local.moves if decision.plan_text is not None else ()
+                done = Answer(Result.ACCEPTED, _done_line(decision.verb, intent, state), moves)
                 return await self._record(decision, intent) or done
 
     async def release_pen(self) -> None:

@@ -181,6 +181,8 @@ def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")
     if _shown_verb(verb) is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
         found.append(f"{state.next.stage.name} is ONE-WAY: after it, roll back is no longer safe")
+    if verb is Verb.ACCEPT and subject == "plan":
+        found.extend(state.local.moves)
     if verb is Verb.APPROVE:
         closed = [gate.why for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
         found.extend(f"not yet: {why}" for why in closed)

@@ -22,11 +22,15 @@ _UNSENT = frozenset({StepMark.PENDING, StepMark.WAITING, StepMark.RELAPSED, Step
 
 
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
-    """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
+    """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot.
+
+    After them one for each target that is kept from an earlier plan.
+    """
+    kept = [StepState(_step_back(entry)) for entry in targets.values() if entry.target.kept]
     if plan.rollback is not None:
-        return tuple(StepState(_to_old_version(step, targets)) for step in plan.rollback)
+        return (*(StepState(_to_old_version(step, targets)) for step in plan.rollback), *kept)
     touched = dict.fromkeys(name for stage in plan.stages for name in stage.sets)
-    return tuple(StepState(_step_back(targets[name])) for name in reversed(touched))
+    return (*(StepState(_step_back(targets[name])) for name in reversed(touched)), *kept)
 
 
 def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
@@ -38,11 +42,16 @@ def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
 
 def _step_back(entry: TargetState) -> Step:
     name, team = entry.target.name, entry.target.team
-    setting = setting_before(entry.opening, entry.target.kind)
+    setting = setting_back(entry)
     if setting is None:
         how = f"set {name} back by hand: what it was before could not be read"
         return Step(id=f"{name}-back", manual=how, team=team, derived=True)
-    return Step(id=f"{name}-back", sets={name: setting}, team=team, derived=True)
+    return Step(id=f"{name}-back", sets={name: setting}, team=team, derived=entry.back is None)
+
+
+def setting_back(entry: TargetState) -> Setting | None:
+    """The setting that takes a target back by itself: an earlier plan's own, or the one before; None if unknown."""
+    return entry.back or setting_before(entry.opening, entry.target.kind)
 
 
 def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:
@@ -56,6 +65,19 @@ def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:
     if opening.percent is None or opening.problem is not None:
         return None
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
+
+
+def with_current_steps(state: RolloutState) -> RolloutState:
+    """The state with the steps that its readings make now; a step that is the same, or over, stays as it is."""
+    steps = tuple(_current_step(entry, state) for entry in checklist_of(state.plan, state.targets))
+    return mark_waiting(replace(state, checklist=steps))
+
+
+def _current_step(fresh: StepState, state: RolloutState) -> StepState:
+    known = next((entry for entry in state.checklist if entry.step.id == fresh.step.id), fresh)
+    if known.step == fresh.step or known.is_over:
+        return known
+    return replace(fresh, mark=StepMark.HOLDING) if state.rollback and reads_back(fresh, state) else fresh
 
 
 def has_unread_call(state: RolloutState, target: str) -> bool:

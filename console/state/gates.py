@@ -12,6 +12,7 @@ from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
+from console.state.succession import kept_steps
 from console.state.targets import unread_targets, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
@@ -53,9 +54,8 @@ def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
             begun = state.rollback is not None and bool(waiting)
             return (_gate("waiting step", begun, f"waiting: {', '.join(waiting)}", "no rollback step waits for you"),)
         case Verb.SKIP:
-            left = [entry.step.id for entry in state.checklist if not entry.is_over]
-            begun = state.rollback is not None and bool(left)
-            return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
+            left = skippable_steps(state)
+            return (_gate("step left", bool(left), f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.ORDER:
             return (*orders.order_gates(state), *access_gates.authority_gate(state, Verb.PROMOTE.value))
         case Verb.CLOSE:
@@ -104,6 +104,13 @@ def waiting_step(state: State) -> str | None:
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
 
+def skippable_steps(state: State) -> list[str]:
+    """The ids of the rollback steps that may be skipped; before a rollback, those of targets of an earlier plan."""
+    if state.rollback is None:
+        return kept_steps(state)
+    return [entry.step.id for entry in state.checklist if not entry.is_over]
+
+
 def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     """Why `verb` cannot be about `subject` (as in Intent), or None."""
     match verb:
@@ -120,7 +127,7 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             return None if subject in waiting else f"say which step: {', '.join(waiting) or 'none waits'}"
         case Verb.SKIP:
-            left = [entry.step.id for entry in state.checklist if not entry.is_over]
+            left = skippable_steps(state)
             return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
         case Verb.ORDER:
             return orders.why_unfit_order(state, subject)
@@ -284,5 +291,8 @@ def _close_gates(state: State) -> tuple[Gate, ...]:
     failing = [name for name, entry in state.metrics.items() if entry.is_failing]
     rolled_back = state.mode is Mode.ROLLED_BACK
     found += _recovery_gates(state) if rolled_back else [_soft("verdict", f"{name} FAIL") for name in failing]
+    if not rolled_back:
+        kept = [(name, entry.reading) for name, entry in state.targets.items() if entry.target.kept]
+        found += [_soft("kept", f"{name} of an earlier plan reads {reads or 'nothing yet'}") for name, reads in kept]
     doubtful = [request for request in state.requests.values() if request.in_doubt]
     return (*found, *(_soft("in doubt", f"{request.target} is in doubt") for request in doubtful))

@@ -89,6 +89,8 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
     """
     patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
     for name, target in state.targets.items():
+        if target.target.kept:  # its old backend may be gone; its source says so
+            continue
         if target.read_at is None:
             return f"waiting: {name} has not been read"
         if (age := (at - target.read_at).total_seconds()) > patience:

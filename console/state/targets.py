@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
-from console.state.checklist import checklist_of, mark_waiting, reads_back
+from console.state.checklist import mark_waiting, reads_back, with_current_steps
 from console.state.derived_stages import mark_stage, under_plan, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
+from console.state.succession import without_returned
 from console.state.values import AnyState, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
         return state, None
     first = before.reading is None and before.opening is None and latest_request(state, reading.target) is None
     entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
-    if first and state.rollback is None:
+    if first and (state.rollback is None or reading.exposure == 0):  # at nothing there is nothing to take back
         entry = replace(entry, opening=reading, confirmed=reading)
         state = replace(state, targets={**state.targets, reading.target: entry})
         state = under_plan(state, with_stages(state.plan, {reading.target: reading}))
-        return replace(state, checklist=checklist_of(state.plan, state.targets)), None
+        return with_current_steps(state), None
     entry, line = _classify_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
@@ -66,7 +67,7 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
         state = mark_waiting(replace(state, checklist=steps))
         if not all(step.is_over for step in state.checklist):
             state = replace(state, rolled_back_at=None)
-    return state, line
+    return without_returned(state, reading.target), line
 
 
 def judge_after_request(state: RolloutState, target: str, at: datetime) -> tuple[RolloutState, NoteState | None]:

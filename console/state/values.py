@@ -116,6 +116,8 @@ class TargetState:
     """How many requests there were when it came to its step: its next move is explained by later ones alone."""
     hand_after: int = 0
     """The same for a pause by hand: its end is explained by a resume from this request on."""
+    back: Setting | None = None
+    """For a target that is kept from an earlier plan: the setting of that plan's own rollback steps."""
     hides_judgement: bool = False
     """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
 
