@@ -48,7 +48,7 @@ async def accept(room: Room, console: Console, text: str) -> None:
 
 
 @asynccontextmanager
-async def moved(folder: Path, text: str = WEST, old: str = EAST) -> AsyncIterator[tuple[Room, Console]]:
+async def moved_rollout(folder: Path, text: str = WEST, old: str = EAST) -> AsyncIterator[tuple[Room, Console]]:
     """A room whose rollout stood at 10 % in the east when `text` was accepted."""
     async with war_room(folder, old) as room:
         console = await room.console()
@@ -63,7 +63,7 @@ def read(state: State, target: str) -> str:
 
 
 async def test_a_renamed_target_goes_on_with_all_that_is_known_of_it(tmp_path: Path) -> None:
-    async with moved(tmp_path, WEB) as (room, console):
+    async with moved_rollout(tmp_path, WEB) as (room, console):
         state = console.state
         assert (list(state.targets), state.reached, state.mode) == (["web"], 1, Mode.WATCHING)
         assert (str(state.targets["web"].opening), str(state.targets["web"].reading)) == ("0 %", "10 %")
@@ -74,7 +74,7 @@ async def test_a_renamed_target_goes_on_with_all_that_is_known_of_it(tmp_path: P
 
 
 async def test_a_target_pointed_elsewhere_stays_at_its_old_place_and_is_polled_there(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (room, console):
+    async with moved_rollout(tmp_path) as (room, console):
         state = await console.until(lambda state: read(state, "api") == "0 %" and state.targets[OLD].read_at)
         assert (read(state, OLD), state.reached) == ("10 %", None)
         assert [entry.step.id for entry in state.checklist] == ["api-back", f"{OLD}-back"]
@@ -83,7 +83,7 @@ async def test_a_target_pointed_elsewhere_stays_at_its_old_place_and_is_polled_t
 
 
 async def test_a_rollback_takes_the_old_place_back_too(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (room, console):
+    async with moved_rollout(tmp_path) as (room, console):
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
         assert room.world.writes == ["east/api 10 %", "east/api 0 %"]
@@ -94,7 +94,7 @@ async def test_a_dropped_target_stays_and_goes_back_through_the_backend_that_the
         "{api: 10}", "{api: 10, web: 10}"
     )
     one = EAST.replace("api: {", "web: {").replace("set: {api", "set: {web")
-    async with moved(tmp_path, one, two) as (room, console):
+    async with moved_rollout(tmp_path, one, two) as (room, console):
         state = await console.until(lambda state: OLD in state.targets)
         assert (list(state.sources), state.reached) == (["edge"], 1)
         await console.act(Verb.ROLLBACK)
@@ -113,7 +113,7 @@ async def test_a_target_that_was_never_touched_needs_no_place_in_the_checklist(t
 
 
 async def test_the_old_place_leaves_the_checklist_once_it_reads_as_before(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (room, console):
+    async with moved_rollout(tmp_path) as (room, console):
         await console.until(lambda state: OLD in state.targets)
         room.world.move("east/api", 0)
         state = await console.until(lambda state: OLD not in state.targets)
@@ -121,7 +121,7 @@ async def test_the_old_place_leaves_the_checklist_once_it_reads_as_before(tmp_pa
 
 
 async def test_the_old_place_is_let_go_by_its_typed_id_with_a_reason(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (_, console):
+    async with moved_rollout(tmp_path) as (_, console):
         step = f"{OLD}-back"
         unsaid = await console.act(Verb.SKIP, subject=step)
         untyped = await console.act(Verb.SKIP, subject=step, typed="", reason="taken over by the other team")
@@ -132,7 +132,7 @@ async def test_the_old_place_is_let_go_by_its_typed_id_with_a_reason(tmp_path: P
 
 
 async def test_a_plan_that_points_back_joins_the_old_place_with_its_opening(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (room, console):
+    async with moved_rollout(tmp_path) as (room, console):
         await accept(room, console, EAST)
         state = console.state
         assert (list(state.targets), read(state, "api"), str(state.targets["api"].opening)) == (["api"], "10 %", "0 %")
@@ -144,12 +144,12 @@ async def test_two_targets_that_exchange_their_names_are_not_mixed_up(tmp_path: 
         "{api: {backend: edge, name: a, kind: deploy}, web: {backend: edge, name: b, kind: deploy}}",
     )
     new = old.replace("name: a", "name: c").replace("name: b", "name: a").replace("name: c", "name: b")
-    async with moved(tmp_path, new, old) as (_, console):
+    async with moved_rollout(tmp_path, new, old) as (_, console):
         assert (read(console.state, "web"), read(console.state, "api")) == ("10 %", "0 %")
 
 
 async def test_an_unreachable_old_place_says_so_while_the_others_go_back(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (room, console):
+    async with moved_rollout(tmp_path) as (room, console):
         await console.act(Verb.PLACE, subject="0")
         await console.promoted(1)
 
@@ -168,7 +168,10 @@ async def test_a_place_whose_backend_cannot_be_built_any_more_stops_no_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EAST_TOKEN", "x")
-    async with moved(tmp_path, old=EAST.replace("host: east", "host: east, needs: EAST_TOKEN")) as (room, console):
+    async with moved_rollout(tmp_path, old=EAST.replace("host: east", "host: east, needs: EAST_TOKEN")) as (
+        room,
+        console,
+    ):
         await console.until(lambda state: OLD in state.targets)
         await console.close()
         monkeypatch.delenv("EAST_TOKEN")
@@ -179,7 +182,7 @@ async def test_a_place_whose_backend_cannot_be_built_any_more_stops_no_opening(
 
 
 async def test_closing_says_that_the_old_place_is_still_exposed(tmp_path: Path) -> None:
-    async with moved(tmp_path) as (_, console):
+    async with moved_rollout(tmp_path) as (_, console):
         gates = [gate.why for gate in card_for(console.state, Verb.CLOSE).gates if not gate.ok]
         assert f"{OLD} of an earlier plan reads 10 %" in gates
 

@@ -22,7 +22,7 @@ from console.state.plan_change import change_plan
 from console.state.raising import marked_as_lowering
 from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
-from console.state.succession import kept_steps, let_go, without_returned
+from console.state.succession import kept_steps, without_kept, without_returned
 from console.state.targets import judge_after_request
 from console.state.values import RolloutState, StageMark
 
@@ -123,7 +123,7 @@ def _apply_skip(state: RolloutState, event: DecisionTaken) -> RolloutState:
     if state.rollback is not None:
         return skip_step(state, event)
     name = (event.subject or "").removesuffix("-back")
-    return let_go(state, name) if event.subject in kept_steps(state) else state
+    return without_kept(state, name) if event.subject in kept_steps(state) else state
 
 
 def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:

@@ -9,7 +9,7 @@ from console.plan.nouns import Plan
 from console.state.checklist import checklist_of
 from console.state.derived_stages import with_stages
 from console.state.judging import rejudge
-from console.state.succession import sources_of, succession, with_names
+from console.state.succession import sources_of, targets_under, with_names
 from console.state.values import Boundary, MetricState, RolloutState, StageState
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def change_plan(state: RolloutState, event: DecisionTaken) -> RolloutState:
     accepted = state.plans.get(event.plan_digest or "")
     if accepted is None or state.rollback is not None:
         return state
-    after = succession(state, accepted)
+    after = targets_under(state, accepted)
     readings = {name: each.reading for name, each in after.targets.items() if each.reading is not None}
     plan = with_stages(after.plan, readings)
     was = {entry.stage.name: entry for entry in state.stages}

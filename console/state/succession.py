@@ -71,7 +71,7 @@ def _words(plan: Plan, target: Target) -> str:
     return f"{target.ref.name} at {spec.name}{f' ({spec.address})' if spec.address else ''}"
 
 
-def succession(state: RolloutState, plan: Plan) -> Succession:
+def targets_under(state: RolloutState, plan: Plan) -> Succession:
     """The targets of `state` under `plan`, which is being accepted."""
     found = heirs(state.plan, plan)
     inherited = {new: old for old, new in found.items()}
@@ -180,7 +180,7 @@ def kept_steps(state: RolloutState) -> list[str]:
     return [f"{name}-back" for name in state.targets if name in kept]
 
 
-def let_go(state: RolloutState, name: str) -> RolloutState:
+def without_kept(state: RolloutState, name: str) -> RolloutState:
     """The state without a target that was kept, and without its backend if no other needs that."""
     targets = {each: entry for each, entry in state.targets.items() if each != name}
     used = {entry.target.backend for entry in targets.values()}
@@ -198,7 +198,7 @@ def without_returned(state: RolloutState, name: str) -> RolloutState:
     setting = setting_back(entry)
     if setting is None or not entry.satisfies(setting):
         return state
-    return let_go(state, name) if _is_read_since_last_call(state, entry) else state
+    return without_kept(state, name) if _is_read_since_last_call(state, entry) else state
 
 
 def _is_read_since_last_call(state: RolloutState, entry: TargetState) -> bool:
