@@ -125,7 +125,7 @@ async def test_on_the_screen_the_others_go_down_while_one_waits_and_its_id_sends
     async with war_room(tmp_path, TWO) as room:
         room.world.move("api", 30)
         console = await room.console()
-        await console.act(Verb.PLACE, subject="0")
+        await console.act(Verb.PLACE, subject="0", before=("api=30",))
         room.world.percent["page"], room.world.on["page"] = 10, True
         room.world.move("api", 5)
         await console.until(lambda state: state.targets["api"].drift and state.targets["page"].drift)

@@ -31,6 +31,7 @@ from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.state.approvals import approval_digest
+from console.state.before import asked_targets, before_line
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.orders import order_word
@@ -112,13 +113,16 @@ async def _run_on_engine(
     engine, journal = await _open_engine(verb, plan, journal, location)
     rollout = engine.store.state.rollout
     unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
+    asked = [before_line(engine.store.state, name) for name in asked_targets(engine.store.state)]
     line = joined_notice(
-        verb, rollout, location, began=engine.is_new_run, unread=_journal_fault(journal), unknown=unknown
+        verb, rollout, location, began=engine.is_new_run, unread=_journal_fault(journal), unknown=unknown, asked=asked
     )
     print_err(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decide(options, verb, engine)
+        if verb is None and asked and engine.is_new_run and answer.result is Result.ACCEPTED:
+            answer = Answer(Result.REFUSED, f"{answer.line}, but {'; '.join(asked)}")
         if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not in the journal yet; writing it is tried once more")
     finally:
@@ -175,6 +179,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
+        before=tuple(getattr(options, "before", ())),
         typed=_implied_confirmation(verb, subject) or options.confirm,
     )
 

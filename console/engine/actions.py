@@ -27,6 +27,7 @@ from console.journal.contract import Conflict, JournalUnavailable, NotPermitted,
 from console.state import pen
 from console.state.approvals import approval_digest
 from console.state.assessment import assess
+from console.state.before import parse_before
 from console.state.card import card_for, wanted_settings
 from console.state.difference import lost_race_line
 from console.state.halt import why_nothing_to_halt
@@ -150,6 +151,7 @@ class Actions:
         verb = card.verb
         plan = self._plan_file.edited_plan if verb is Verb.ACCEPT and intent.subject == "plan" else None
         shown = intent.card or card
+        before = parse_before(state, intent.before) if verb is Verb.PLACE else {}
         unsaid = tuple(line for line in state.local.cautions if line not in shown.warnings)
         return DecisionTaken(
             v=VERBS[verb].shape,
@@ -166,6 +168,7 @@ class Actions:
             trace=new_trace(),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
+            before={} if isinstance(before, str) else before,
             pen=state.pen.number if verb in PENNED or verb in PEN else None,
         )
 

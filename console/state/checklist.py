@@ -45,13 +45,17 @@ def _step_back(entry: TargetState) -> Step:
     setting = setting_back(entry)
     if setting is None:
         how = f"set {name} back by hand: what it was before could not be read"
+        if entry.asks_before:
+            how = f"{name} read {entry.opening} at the opening: say what it was before, or set it back by hand"
+            how += f" (warroom place PLAN --before {name}=N, key s)"
         return Step(id=f"{name}-back", manual=how, team=team, derived=True)
     return Step(id=f"{name}-back", sets={name: setting}, team=team, derived=entry.back is None)
 
 
 def setting_back(entry: TargetState) -> Setting | None:
     """The setting that takes a target back by itself: an earlier plan's own, or the one before; None if unknown."""
-    return entry.back or setting_before(entry.opening, entry.target.kind)
+    before = None if entry.asks_before else setting_before(entry.opening, entry.target.kind)
+    return entry.back or before
 
 
 def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:

@@ -9,6 +9,7 @@ from adapters.contract import Outcome
 from console.events.evidence import Verb
 from console.events.verbs import PENNED
 from console.state import pen
+from console.state.before import asked_targets, with_before
 from console.state.checklist import (
     apply_step_request,
     apply_step_settlement,
@@ -84,7 +85,9 @@ def _why_overtaken(state: RolloutState, event: DecisionTaken) -> str:
         return "the rollout was closed"
     if event.verb is Verb.RESUME and state.halted is None:
         return "it was resumed already"
-    if event.verb is Verb.PLACE and state.reached is not None:
+    if event.verb is Verb.PLACE and event.before and not any(name in asked_targets(state) for name in event.before):
+        return "it was said already what was before"
+    if event.verb is Verb.PLACE and state.reached is not None and not event.before:
         return "it was placed already"
     if event.verb is not Verb.PROMOTE:
         return ""
@@ -110,7 +113,11 @@ def _apply_promote(state: RolloutState, event: DecisionTaken) -> RolloutState:
 
 
 def _apply_place(state: RolloutState, event: DecisionTaken) -> RolloutState:
-    """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
+    """The stage and the settings before that the operator named: the first word stands.
+
+    A number that is no stage of the plan changes nothing.
+    """
+    state = with_before(state, event.before) if event.before else state
     number = state.stages_named(event.subject)
     if number is None or state.reached is not None:
         return state

@@ -7,6 +7,7 @@ from console.events.verbs import VERBS, ReasonRule
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import access_gates, orders
+from console.state.before import asked_targets, before_line
 from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
@@ -45,7 +46,8 @@ def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
         case Verb.ROLLBACK:
             return _rollback_gates(state)
         case Verb.PLACE:
-            return (_gate("place", state.reached is None, "the opening was ambiguous", "the stage is known"),)
+            open_ = state.reached is None or bool(asked_targets(state))
+            return (_gate("place", open_, "the opening was ambiguous", "the stage is known"),)
         case Verb.ACCEPT:
             changes = outside_changes(state)
             return (_gate("change", bool(changes), "; ".join(changes), "nothing has changed outside"),)
@@ -115,6 +117,8 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     """Why `verb` cannot be about `subject` (as in Intent), or None."""
     match verb:
         case Verb.PLACE:
+            if state.reached is not None:
+                return "; ".join(before_line(state, name) for name in asked_targets(state)) or "the stage is known"
             known = state.stages_named(subject) is not None
             return None if known else f"say which stage: a number from 0 to {len(state.stages)}"
         case Verb.ACCEPT:
@@ -183,6 +187,7 @@ def _forward_gates(state: State) -> list[Gate]:
     unplaced = "stage unknown: say where it stands (s, or warroom place)"
     found = [
         _gate("journal", broken is None, "journal writable", f"UNJOURNALED: {broken}"),
+        *(Gate("before", ok=False, why=before_line(state, name)) for name in asked_targets(state)),
         _gate("placed", state.reached is not None, "stage known", unplaced),
         _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"),
         _gate("halt", state.halted is None, "not halted", "halted: resume first (u)"),

@@ -76,7 +76,7 @@ def targets_under(state: RolloutState, plan: Plan) -> Succession:
     found = heirs(state.plan, plan)
     inherited = {new: old for old, new in found.items()}
     targets = {
-        name: _renamed(state.targets[inherited[name]], target) if name in inherited else TargetState(target)
+        name: _with_target(state.targets[inherited[name]], target) if name in inherited else TargetState(target)
         for name, target in plan.targets.items()
     }
     names = {old: new for old, new in found.items() if old != new}
@@ -91,7 +91,7 @@ def targets_under(state: RolloutState, plan: Plan) -> Succession:
             backends[spec.name] = spec
             ref = replace(entry.target.ref, target=label)
             entry = replace(entry, back=_setting_back(state, name))
-            targets[label] = _renamed(entry, replace(entry.target, ref=ref, backend=spec.name, kept=True))
+            targets[label] = _with_target(entry, replace(entry.target, ref=ref, backend=spec.name, kept=True))
     every = {name: entry.target for name, entry in targets.items()}
     elsewhere = frozenset(name for name in plan.targets if name in state.targets and name not in inherited)
     return Succession(replace(plan, backends=backends, targets=every), targets, names, elsewhere)
@@ -129,7 +129,7 @@ def _must_be_kept(state: RolloutState, name: str) -> bool:
     return touched or entry.target.kept if setting is None else not reads_as(state, name, setting)
 
 
-def _renamed(entry: TargetState, target: Target) -> TargetState:
+def _with_target(entry: TargetState, target: Target) -> TargetState:
     """What is known of a target, as `target` names it."""
 
     def under(reading: TargetReading | None) -> TargetReading | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
+from console.state.before import asks_about, placed_by_readings
 from console.state.checklist import mark_waiting, reads_back, with_current_steps
 from console.state.derived_stages import mark_stage, under_plan, with_stages
 from console.state.judging import enter_stage
@@ -56,10 +57,10 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
     first = before.reading is None and before.opening is None and latest_request(state, reading.target) is None
     entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
     if first and (state.rollback is None or reading.exposure == 0):  # at nothing there is nothing to take back
-        entry = replace(entry, opening=reading, confirmed=reading)
+        entry = replace(entry, opening=reading, confirmed=reading, asks_before=asks_about(state, reading))
         state = replace(state, targets={**state.targets, reading.target: entry})
         state = under_plan(state, with_stages(state.plan, {reading.target: reading}))
-        return with_current_steps(state), None
+        return placed_by_readings(with_current_steps(state), event.at), None
     entry, line = _classify_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:

@@ -101,7 +101,7 @@ class Drift:
 class TargetState:
     target: Target
     opening: TargetReading | None = None
-    """Its reading when the rollout opened: the meaning of "before"."""
+    """Its reading when the rollout opened, or what a person said instead: the meaning of "before"."""
     reading: TargetReading | None = None
     read_at: datetime | None = None
     """When it was last read successfully, changed or not."""
@@ -120,6 +120,8 @@ class TargetState:
     """For a target that is kept from an earlier plan: the setting of that plan's own rollback steps."""
     hides_judgement: bool = False
     """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
+    asks_before: bool = False
+    """A person has to say what it was before: it read more than nothing at the opening."""
 
     @property
     def steps(self) -> StepsReading | None:
@@ -240,6 +242,8 @@ class RolloutState:
     reached: int | None = None
     """Stages reached, 0 before the first; None: unplaced."""
     candidates: tuple[int, ...] = ()
+    asks_before: bool = False
+    """Whether a first reading above nothing leaves open what was before; False in recordings of older versions."""
     move: int = 0
     """Forward moves so far."""
     stages: tuple[StageState, ...] = ()
