@@ -12,7 +12,7 @@ from adapters import registry
 from adapters.contract import Setting, Unreachable
 from console.engine.answer import Result
 from console.events.evidence import Verb
-from console.events.kinds import DecisionTaken
+from console.events.kinds import DecisionTaken, RolloutOpened
 from console.screens.ask import befores
 from console.state.before import parse_before
 from console.state.card import card_for
@@ -20,7 +20,7 @@ from console.state.values import Mode, StepMark
 from tests import scripted_adapter
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, TWO, Room, war_room
-from tests.rollout_rig import EDGE, Story
+from tests.rollout_rig import EDGE, FLAG, Story, empty_card, reads
 from tests.scripted_adapter import World, at_once
 from tests.states import PLAN
 from widgets.advice import advice_for
@@ -149,6 +149,7 @@ async def test_a_rollout_whose_first_read_was_late_is_placed_once_all_is_read(tm
         room.world.before_read = at_once
         state = await console.until(lambda state: state.targets["page"].opening)
         assert (state.reached, state.mode) == (0, Mode.READY)
+        await console.until(lambda state: state.sources["flags"].failed_since is None)
         await console.promoted(1)
 
 
@@ -222,3 +223,36 @@ def test_a_derived_rollback_exits_3_until_what_was_before_is_said(sh: Shell) -> 
 def test_place_without_a_before_names_what_is_asked(sh: Shell) -> None:
     sh.run("promote")
     assert (sh.run("place", "--subject", "1"), sh.complaint) == (3, f"place refused: {ASKED}")
+
+
+def test_a_second_journal_on_the_same_backend_neither_promotes_nor_says_rolled_back(sh: Shell) -> None:
+    """The first journal's rollout stands at 5 %; a second journal opens on it."""
+    assert sh.run("promote") == 3
+    assert sh.run("rollback") == 3
+    assert "rolled back\n" not in sh.out
+    assert writes(sh) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [Setting(101), Setting(-5), Setting(None, on=False), Setting(None), Setting(5, on=True)],
+    ids=["too much", "negative", "off", "nothing", "on"],
+)
+def test_a_recorded_before_that_no_deploy_target_can_have_had_is_not_believed(said: Setting) -> None:
+    story = Story(replace(PLAN, rollback=None))
+    opened = RolloutOpened(
+        at=story.at,
+        plan_digest=PLAN.digest,
+        plan_text=PLAN.text,
+        readings=(reads(EDGE, 25, story.at), reads(FLAG, 0, story.at)),
+        reached=1,
+        asks_before=True,
+    )
+    story.tell(opened)
+    story.tell(
+        DecisionTaken(
+            at=story.at, verb=Verb.PLACE, stage=1, card=empty_card(Verb.PLACE), before={EDGE: said, "no": said}
+        )
+    )
+    assert story.state.targets[EDGE].asks_before
+    assert str(story.state.targets[EDGE].opening) == "25 %"

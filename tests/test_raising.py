@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters import registry
-from adapters.contract import Setting, TargetReading
+from adapters.contract import Setting, TargetReading, Unreachable
 from console.events.evidence import Verb
 from console.events.kinds import RolloutClosed, RolloutOpened
 from console.journal.sqlite import SqliteJournal
@@ -21,7 +21,7 @@ from tests import scripted_adapter
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import TWO, war_room
 from tests.rollout_rig import EDGE, FLAG, REFUSED, Story
-from tests.scripted_adapter import World
+from tests.scripted_adapter import World, at_once
 from tests.states import PLAN
 
 DERIVED = replace(PLAN, rollback=None)
@@ -199,3 +199,20 @@ def test_a_dry_run_says_which_step_would_wait(sh: Shell) -> None:
     forge_next_run(sh, 100.0)
     assert sh.run("rollback", "--dry-run") == 0
     assert "      WAITS FOR YOU: it would raise api from 10 % to 100 %: type its id to send it, or skip it" in sh.out
+
+
+def test_a_rollback_that_finds_a_step_skipped_does_not_say_that_its_target_is_back(sh: Shell) -> None:
+    forge_next_run(sh, 100.0)
+    world(sh).percent["page"], world(sh).on["page"] = 10, True
+
+    async def refuses(target: str) -> None:
+        if target == "page":
+            raise Unreachable("flags", "set_flag", "connection refused")
+
+    world(sh).before_write = refuses
+    assert sh.run("rollback") == 3
+    sh.run("skip", "api-back", "--reason", "the opening is forged")
+    world(sh).before_write = at_once
+    assert sh.run("rollback") == 3
+    assert "not rolled back: api-back skipped by " in sh.err
+    assert not world(sh).on["page"]

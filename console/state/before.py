@@ -72,13 +72,20 @@ def _setting(word: str, is_flag: bool) -> Setting:
     return Setting(percent, on=True) if percent else Setting(None, on=False)
 
 
+def _is_valid(setting: Setting, kind: Kind) -> bool:
+    """Whether a recorded setting can have been a target's: journals are not believed blindly."""
+    if setting.percent is None:
+        return kind is Kind.FLAGS and setting.on is not None
+    return 0 <= setting.percent <= 100 and (kind is Kind.FLAGS or setting.on is None)
+
+
 def with_before(state: RolloutState, before: Mapping[str, Setting]) -> RolloutState:
     """The state in which a person's word is the opening of each target that was asked about."""
     targets = dict(state.targets)
     for name, setting in before.items():
         entry = targets.get(name)
         percent = setting.percent
-        if entry is None or entry.opening is None or not entry.asks_before or not 0 <= (percent or 0) <= 100:
+        if entry is None or entry.opening is None or not entry.asks_before or not _is_valid(setting, entry.target.kind):
             continue
         opening = entry.opening
         opening = replace(

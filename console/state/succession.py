@@ -85,7 +85,8 @@ def targets_under(state: RolloutState, plan: Plan) -> Succession:
     for name, entry in state.targets.items():
         if name in found:
             continue
-        label = names[name] = name if entry.target.kept else _free_name(f"{name}@plan-{number}", plan.targets)
+        # No name in a plan has an @.
+        label = names[name] = name if entry.target.kept else f"{name}@plan-{number}"
         if _must_be_kept(state, name):
             spec = _spec_kept(state.plan.backends[entry.target.backend], backends, number)
             backends[spec.name] = spec
@@ -95,10 +96,6 @@ def targets_under(state: RolloutState, plan: Plan) -> Succession:
     every = {name: entry.target for name, entry in targets.items()}
     elsewhere = frozenset(name for name in plan.targets if name in state.targets and name not in inherited)
     return Succession(replace(plan, backends=backends, targets=every), targets, names, elsewhere)
-
-
-def _free_name(wanted: str, taken: Mapping[str, Target]) -> str:
-    return wanted if wanted not in taken else _free_name(f"{wanted}-old", taken)
 
 
 def _spec_kept(old: BackendSpec, backends: Mapping[str, BackendSpec], number: int) -> BackendSpec:
