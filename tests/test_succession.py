@@ -151,6 +151,7 @@ async def test_two_targets_that_exchange_their_names_are_not_mixed_up(tmp_path: 
 async def test_an_unreachable_old_place_says_so_while_the_others_go_back(tmp_path: Path) -> None:
     async with moved_rollout(tmp_path) as (room, console):
         await console.act(Verb.PLACE, subject="0")
+        await console.until(lambda state: state.targets["api"].read_at)
         await console.promoted(1)
 
         async def gone(target: str) -> None:

@@ -114,7 +114,7 @@ class ChoiceScreen(Modal[str | None]):
 
 def before_question(state: State, name: str) -> str:
     """The question what a target was before, and how to answer with another share."""
-    return f"What was {name} before? (another share: warroom place PLAN --before {name}=N)"
+    return f"What was {name} before? Another share: warroom place PLAN --before"
 
 
 def befores(state: State, name: str) -> list[tuple[str, str]]:

@@ -140,6 +140,9 @@ class DecisionCard(Modal[Intent | None]):
     def _does(self) -> str:
         if self._continues():
             return "continues the rollback"
+        if self.verb is Verb.CONFIRM and self.state is not None:
+            held = [entry.step.id for entry in self.state.checklist if entry.is_held]
+            return "sends it" if self.subject in held else VERBS[self.verb].effect
         if self.verb is not Verb.PROMOTE:
             return VERBS[self.verb].effect
         by_hand = self.state is not None and self.state.next is not None and self.state.next.stage.manual is not None
