@@ -18,6 +18,7 @@ from functools import partial
 from adapters.contract import Clock
 from console.engine.clock import boottime
 from console.engine.identity import groups_of, is_dead
+from console.engine.journal_time import JournalTime, learn_journal_time, read_journal_time
 from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.journal.contract import ConsoleRole, Journal, JournalUnavailable, Lease, Presence, SignedApproval
@@ -89,13 +90,14 @@ class Membership:
             await asyncio.wait({call}, timeout=SILENT_S)
             if not call.done():
                 self._go_standalone()
-            roster, lease = await call
+            roster, lease, time = await call
         except JournalUnavailable as error:
             self._store.report_journal(str(error))
             self._go_standalone()
             return
         finally:
             call.cancel()
+        learn_journal_time(self._clock, time)
         self._store.report_journal(None)
         self._lease.rejoin()
         await self._take_up(lease, asked_at)
@@ -177,13 +179,15 @@ def _people(roster: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[A
     return crew, tuple(_approval(approved) for approved in roster.approved)
 
 
-def _attend(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Roster, Lease]:
+def _attend(
+    journal: Journal, *, rollout: str, presence: Presence, ttl_s: float
+) -> tuple[_Roster, Lease, JournalTime | None]:
     journal.heartbeat(rollout, presence)
     lease, roster = journal.lease(rollout, presence.session, ttl_s), _roster(journal, rollout=rollout)
     if any(other.session == lease.holder and is_dead(other.actor) for other in roster.present):
         journal.release(rollout, lease.holder)  # a console started again after a kill need not wait for its own lease
         lease = journal.lease(rollout, presence.session, ttl_s)
-    return roster, lease
+    return roster, lease, read_journal_time(journal)
 
 
 def _roster(journal: Journal, *, rollout: str) -> _Roster:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
@@ -158,6 +158,14 @@ class Watch(Protocol):
 
     def close(self) -> None:
         """End a wait under way, from any thread."""
+
+
+@runtime_checkable
+class TimedJournal(Protocol):
+    """A journal whose server has a clock of its own. Raises JournalUnavailable."""
+
+    def server_time(self) -> datetime | None:
+        """The server's time, UTC; None while the server cannot be asked."""
 
 
 class Journal(Protocol):

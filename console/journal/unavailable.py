@@ -11,12 +11,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import datetime
 from functools import wraps
 from itertools import chain, repeat
 from typing import Concatenate, ParamSpec, TypeVar
 
 from console.events.evidence import Actor
-from console.journal.contract import Journal, JournalUnavailable, Watch
+from console.journal.contract import Journal, JournalUnavailable, TimedJournal, Watch
 from console.journal.deferred import run_into
 
 _P = ParamSpec("_P")
@@ -83,6 +84,10 @@ class UnavailableJournal:
     def next_run(self, plan: str) -> str:
         """The id of a plan's next rollout; run 1 while unreadable."""
         return f"{plan}/1" if self._journal is None else self._journal.next_run(plan)
+
+    def server_time(self) -> datetime | None:
+        """The time of the readable journal's server; None without one."""
+        return self._journal.server_time() if isinstance(self._journal, TimedJournal) else None
 
     def watch(self) -> Watch:
         """A watch over the readable journal, else an idle one."""

@@ -203,8 +203,7 @@ def apply_step_done(state: RolloutState, event: StepDone) -> RolloutState:
     entry = next((entry for entry in state.checklist if entry.step.id == event.step), None)
     for name, setting in entry.step.sets.items() if entry is not None else ():
         target = state.targets[name]
-        moved = target.held_since is not None and target.held_since > event.at
-        if moved and target.reading is not None and not target.reading.satisfies(setting):
+        if target.reading is not None and not target.reading.satisfies(setting):
             return _mark_step(state, event.step, event.at, StepMark.RELAPSED, f"moved again: reads {target.reading}")
     return _mark_step(state, event.step, event.at, StepMark.DONE, event.how)
 
