@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from adapters.contract import Clock
+from console.state.clocks import span_text
 
 TRUSTED_S = 2.0
 """A host's clock that is off by no more is used as it is: servers tell their time in whole seconds."""
@@ -44,8 +45,8 @@ class ClockError:
 
     ahead_s: float
     """Negative: it is behind."""
-    reference: str
-    """Whose time is used instead, as a plural for a sentence: "the backends"."""
+    reference: str | None
+    """Whose time is used instead: "the backends"; None: its own time from before it jumped."""
 
 
 class CorrectedClock:
@@ -122,12 +123,12 @@ class CorrectedClock:
             return nearest[0]
         return min(nearest, key=lambda lead: lead.distance_s(self._host_lead_s))
 
-    def _reference_name(self) -> str:
+    def _reference_name(self) -> str | None:
         if self._journal is not None:
             return "the journal's server"
         if self._backends:
             return "the backends"
-        return "the polling console" if self._poller_lead_s is not None else "its own time before it jumped"
+        return "the polling console" if self._poller_lead_s is not None else None
 
     def _lead(self, earliest: datetime, latest: datetime) -> _Lead:
         steady_s = self._host.monotonic()
@@ -137,18 +138,18 @@ class CorrectedClock:
         return self._host.now().timestamp() - self._host.monotonic()
 
 
+def clock_error_s(clock: Clock) -> float:
+    """How far the host's wall clock is ahead of the time in use; 0 where it is the time in use."""
+    error = clock.error() if isinstance(clock, CorrectedClock) else None
+    return 0.0 if error is None else error.ahead_s
+
+
 def clock_line(error: ClockError | None) -> str | None:
     """The host's wrong clock in one line; None where it is right."""
     if error is None:
         return None
+    if error.reference is None:
+        way = "ahead" if error.ahead_s > 0 else "back"
+        return f"this host's clock jumped {span_text(error.ahead_s)} {way}: its time from before is used"
     way = "ahead of" if error.ahead_s > 0 else "behind"
     return f"this host's clock is {span_text(error.ahead_s)} {way} {error.reference}: that time is used"
-
-
-def span_text(seconds: float) -> str:
-    """A length of time in one unit: "10 min"."""
-    span_s = abs(seconds)
-    for unit_s, most, unit in ((1.0, 100.0, "s"), (60.0, 100.0, "min"), (3600.0, 50.0, "h"), (86400.0, 1000.0, "days")):
-        if span_s < most * unit_s:
-            return f"{span_s / unit_s:.0f} {unit}"
-    return f"{span_s / (365.25 * 86400.0):.0f} years"

@@ -17,6 +17,7 @@ from functools import partial
 
 from adapters.contract import Clock
 from console.engine.clock import boottime
+from console.engine.corrected_clock import clock_error_s
 from console.engine.identity import groups_of, is_dead
 from console.engine.journal_time import JournalTime, learn_journal_time, read_journal_time
 from console.engine.store import StateStore
@@ -83,7 +84,9 @@ class Membership:
 
     async def _renew(self) -> None:
         asked_at = boottime()
-        presence = Presence(self._lease.session, self._actor, self._role(), self._since)
+        presence = Presence(
+            self._lease.session, self._actor, self._role(), self._since, clock_s=clock_error_s(self._clock)
+        )
         work = partial(_attend, rollout=self._store.state.rollout, presence=presence, ttl_s=LEASE_S)
         call = asyncio.ensure_future(self._store.write(work))
         try:
@@ -207,7 +210,7 @@ def _leave(journal: Journal, *, rollout: str, session: str) -> None:
 def _member(presence: Presence, now: datetime) -> Member:
     who = replace(presence.actor, login=presence.login or None)
     seen_at = now - timedelta(seconds=round(presence.ago_s))
-    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0))
+    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0), presence.clock_s)
 
 
 def _approval(approved: SignedApproval) -> Approval:

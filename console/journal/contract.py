@@ -119,6 +119,8 @@ class Presence:
     """Seconds since its last heartbeat, by the journal's own clock; ignored on write."""
     login: str = ""
     """Database login of the person (PostgreSQL: session_user); empty in SQLite."""
+    clock_s: float = 0.0
+    """Seconds that its host's clock is ahead of the time that it uses instead; 0 while it uses its own."""
 
 
 @dataclass(frozen=True, slots=True)
