@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Clock
-from console.engine.clock import boottime
+from console.engine.clock import SystemClock, boottime
 from console.events.evidence import Actor, Verb
 from console.events.kinds import VerdictChanged
 from console.state.clocks import clock_lines
 from console.state.values import Mode, State
 from tests.engine_rig import Console, Room, war_room
+from tests.prometheus_fake import Fake, counter, prometheus
 
 SPEED = 10.0
 TRUE = datetime.now(UTC)
@@ -40,6 +42,18 @@ stages:
 """
 """A canary that is six times worse from its first request on."""
 
+MEASURED = """\
+warroom: 1
+rollout: measured
+timing: {{poll: 1s, tick: 10s, read_deadline: 5s, write_deadline: 400ms}}
+backends:
+  edge: {{adapter: scripted}}
+  prom: {{adapter: prometheus, url: "{url}"}}
+targets: {{api: {{backend: edge, kind: deploy}}}}
+metrics:
+  errors: {{backend: prom, bad: errors, total: requests, arms: {{label: version, canary: v2, baseline: v1}}}}
+stages: [{{name: five, set: {{api: 5}}}}]
+"""
 HOUR = 3600.0
 SKEWS = {
     "an hour behind": -HOUR,
@@ -148,3 +162,25 @@ async def test_a_clock_that_jumps_without_any_server_goes_on_from_before(tmp_pat
         assert state.as_of is not None
         assert abs((state.as_of - RIGHT.now()).total_seconds()) < 600
         assert clock_lines(state) == ["this host's clock jumped 1 h ahead: its time from before is used"]
+
+
+class WrongHost(SystemClock):
+    """This machine with its wall clock an hour ahead."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
+
+
+async def test_the_first_poll_of_a_metric_asks_again_once_the_answer_has_put_the_clock_right(tmp_path: Path) -> None:
+    arms = [({"version": "v1"}, counter(90)), ({"version": "v2"}, counter(10))]
+    flow = {"requests": arms, "errors": arms}
+    with prometheus(Fake(flow)) as fake:
+        plan = MEASURED.format(url=fake.url)
+        async with war_room(tmp_path, plan) as room:
+            console = await room.console(clock=WrongHost())
+            state = console.state
+            asked = [float(form["time"]) for form in fake.forms]
+            assert asked[0] - time.time() > 3000 and any(abs(at - time.time()) < 600 for at in asked)
+            newest = state.metrics["errors"].canary_at
+            assert newest is not None and abs(newest.timestamp() - time.time()) < 600
+            assert clock_lines(state) == ["this host's clock is 1 h ahead of the backends: that time is used"]

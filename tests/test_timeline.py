@@ -33,7 +33,7 @@ SKEWS = {
 every_skew = pytest.mark.parametrize("skew_s", SKEWS.values(), ids=SKEWS)
 
 
-def _moved(reply: MetricReply, ahead: timedelta) -> MetricReply:
+def _dated_ahead(reply: MetricReply, ahead: timedelta) -> MetricReply:
     """A reply as an adapter dates it for a console whose clock is `ahead`."""
     readings = tuple(replace(reading, at=reading.at + ahead) for reading in reply.readings)
     newest = {"canary_at": reply.canary_at, "baseline_at": reply.baseline_at}
@@ -53,7 +53,7 @@ class TimedStory(Story):
         if isinstance(event, SourceRead):
             mono_s = 1000.0 + (self.at - START).total_seconds()
             ahead = timedelta(seconds=self.poller_skew_s)
-            replies = tuple(_moved(reply, ahead) for reply in event.replies)
+            replies = tuple(_dated_ahead(reply, ahead) for reply in event.replies)
             polled = {"at": event.at + ahead, "replies": replies, "mono_s": mono_s, "boot": self.boot}
             return super().tell(event.model_copy(update=polled))
         return super().tell(event.model_copy(update={"at": event.at + timedelta(seconds=self.skew_s)}))

@@ -33,7 +33,7 @@ class _Lead:
         """How far `lead_s` lies outside of the bounds; 0 within them."""
         return max(0.0, self.least - lead_s, lead_s - self.most)
 
-    def narrowed(self, newer: _Lead) -> _Lead:
+    def intersection(self, newer: _Lead) -> _Lead:
         """What both say; the newer one where they contradict each other."""
         least, most = max(self.least, newer.least), min(self.most, newer.most)
         return _Lead(least, most) if least <= most else newer
@@ -77,13 +77,13 @@ class CorrectedClock:
     def learn_journal(self, earliest: datetime, latest: datetime) -> None:
         """Take note that the time of the journal's server is between these two now."""
         lead = self._lead(earliest, latest)
-        self._journal = lead if self._journal is None else self._journal.narrowed(lead)
+        self._journal = lead if self._journal is None else self._journal.intersection(lead)
 
     def learn_backend(self, source: str, earliest: datetime, latest: datetime) -> None:
         """Take note that a backend's time is between these two now."""
         lead = self._lead(earliest, latest)
         known = self._backends.get(source)
-        self._backends[source] = lead if known is None else known.narrowed(lead)
+        self._backends[source] = lead if known is None else known.intersection(lead)
 
     def learn_poller(self, lead_s: float | None) -> None:
         """Take note of how far the polling console's time is ahead of this boot's clock; None: it is not known."""

@@ -19,7 +19,7 @@ from console.state.checklist import (
     skip_step,
 )
 from console.state.derived_stages import mark_stage, stages_at, with_stages
-from console.state.escalation import acted
+from console.state.escalation import after_act
 from console.state.judging import apply_override, enter_stage, rejudge
 from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
@@ -60,7 +60,7 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None, s
         automatic=event.automatic,
     )
     if event.who is not None and not event.automatic:
-        state = acted(state, event.at)
+        state = after_act(state, event.at)
     why = pen.why_void(state, event) or _why_overtaken(state, event)
     if why:
         entry = replace(entry, outcome="refused", void=why)

@@ -66,7 +66,7 @@ def _stage_began(state: RolloutState) -> datetime:
     return known
 
 
-def acted(state: AnyState, at: datetime) -> AnyState:
+def after_act(state: AnyState, at: datetime) -> AnyState:
     """The state after a person did something at `at`."""
     known = state.acted_at
     return state if known is not None and at <= known else replace(state, acted_at=at)

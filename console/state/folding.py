@@ -135,7 +135,7 @@ def _with_note(state: RolloutState, event: Event, kind: str, text: str) -> Rollo
 
 def _with_act(state: RolloutState, event: Event) -> RolloutState:
     """The state after a person did something; nothing where no person is named."""
-    return state if event.who is None else escalation.acted(state, event.at)
+    return state if event.who is None else escalation.after_act(state, event.at)
 
 
 def _apply_opening(state: RolloutState, event: kinds.RolloutOpened) -> RolloutState:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
 from console.state.judging import judge_final_ticks
-from console.state.timeline import FUTURE_S, polled_state
+from console.state.timeline import ORDER_S, polled_state
 from console.state.values import AnyState, MetricState, Mode, RolloutState
 
 if TYPE_CHECKING:
     from console.events.kinds import SourceRead
 
+FUTURE_S = 2.0
+"""How far a sample may be dated ahead of our clock and still be believed."""
 LEDGER_TICKS = 8640
 """Ticks kept per metric in a RolloutState (a day of 10 s ticks); the journal keeps them all."""
 
@@ -125,7 +127,7 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
             return f"waiting: {name} has not been read"
         if (age := (at - target.read_at).total_seconds()) > patience:
             return f"STALE: {name} was last read {age:.0f} s ago"
-        if age < -FUTURE_S and state.polled is not None:
+        if age < -ORDER_S and state.polled is not None:
             return f"STALE: {name} was last read by a clock that is {-age:.0f} s ahead of this one"
     for metric in state.plan.critical:
         entry = state.metrics[metric.name]

@@ -18,8 +18,8 @@ from console.state.values import AnyState, MetricState, Poll, RolloutState, Targ
 if TYPE_CHECKING:
     from console.events.kinds import SourceRead
 
-FUTURE_S = 2.0
-"""How far a time may be ahead of our clock and still be believed."""
+ORDER_S = 10.0
+"""How far a time may contradict the order: events and samples are written at their own pace."""
 
 _T = TypeVar("_T")
 
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 def event_time(state: RolloutState, at: datetime) -> datetime:
     """When an event that is dated `at` happened: not before the poll that was recorded before it."""
     polled = state.polled
-    return at if polled is None or at >= polled.at - timedelta(seconds=FUTURE_S) else polled.at
+    return at if polled is None or at >= polled.at - timedelta(seconds=ORDER_S) else polled.at
 
 
 def after_event(state: AnyState, at: datetime) -> AnyState:
@@ -40,7 +40,7 @@ def polled_state(state: RolloutState, event: SourceRead) -> RolloutState:
     if event.mono_s is None:
         return state
     known = (state.latest_at, None if state.polled is None else state.polled.at)
-    limit = event.at + timedelta(seconds=FUTURE_S)
+    limit = event.at + timedelta(seconds=ORDER_S)
     if state.polled is None or any(at is not None and at > limit for at in known):
         state = _pull_back(state, event.at, limit)
     return replace(state, latest_at=None, polled=Poll(event.at, event.mono_s, event.boot))
@@ -61,21 +61,21 @@ def _pull_back(state: RolloutState, at: datetime, limit: datetime) -> RolloutSta
         rolled_back_at=back(state.rolled_back_at),
         acted_at=back(state.acted_at),
         boundaries=tuple(each if each.at <= limit else replace(each, at=at) for each in state.boundaries),
-        stages=tuple(_changed(each, confirmed_at=back(each.confirmed_at)) for each in state.stages),
-        checklist=tuple(_changed(each, since=back(each.since)) for each in state.checklist),
+        stages=tuple(_with_times(each, confirmed_at=back(each.confirmed_at)) for each in state.stages),
+        checklist=tuple(_with_times(each, since=back(each.since)) for each in state.checklist),
         decisions=tuple(_decision_before(each, at, limit) for each in state.decisions),
         requests={key: _request_before(each, at, limit) for key, each in state.requests.items()},
         targets={key: _target_before(each, at, limit) for key, each in state.targets.items()},
         metrics={key: _metric_before(each, at, limit) for key, each in state.metrics.items()},
         sources={
-            key: _changed(each, ok_at=back(each.ok_at), failed_since=back(each.failed_since))
+            key: _with_times(each, ok_at=back(each.ok_at), failed_since=back(each.failed_since))
             for key, each in state.sources.items()
         },
         pen=pen,
     )
 
 
-def _changed(value: _T, **times: datetime | None) -> _T:
+def _with_times(value: _T, **times: datetime | None) -> _T:
     """`value` with other times; the same object where they are the same."""
     same = all(getattr(value, name) == time for name, time in times.items())
     return value if same else replace(value, **times)  # type: ignore[type-var]
@@ -91,7 +91,7 @@ def _request_before(request: RequestState, at: datetime, limit: datetime) -> Req
     if request.settled_at is not None and request.settled_at > limit:
         request = replace(request, settled_at=at)
     if any(answer.at > limit for answer in request.answers):
-        request = replace(request, answers=tuple(_changed(each, at=min(each.at, at)) for each in request.answers))
+        request = replace(request, answers=tuple(_with_times(each, at=min(each.at, at)) for each in request.answers))
     return request
 
 
@@ -102,7 +102,7 @@ def _target_before(entry: TargetState, at: datetime, limit: datetime) -> TargetS
     if entry.drift is not None and entry.drift.since > limit:
         entry = replace(entry, drift=replace(entry.drift, since=at))
     times = {"read_at": back(entry.read_at), "held_since": back(entry.held_since), "step_since": back(entry.step_since)}
-    return _changed(entry, **times)
+    return _with_times(entry, **times)
 
 
 def _metric_before(entry: MetricState, at: datetime, limit: datetime) -> MetricState:
@@ -118,4 +118,4 @@ def _metric_before(entry: MetricState, at: datetime, limit: datetime) -> MetricS
     if any(moment > limit for moment in entry.overrides):
         entry = replace(entry, overrides=tuple(min(moment, at) for moment in entry.overrides))
     names = ("canary_at", "baseline_at", "read_at", "said_at")
-    return _changed(entry, **{name: back(getattr(entry, name)) for name in names})
+    return _with_times(entry, **{name: back(getattr(entry, name)) for name in names})
