@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.contract import MetricReply, Setting
+from console.engine.expiry import RequestExpiry
 from console.events.evidence import Verb
-from console.events.kinds import Event, Noted, SourceRead, StepDone, VerdictChanged
+from console.events.kinds import Event, Noted, RequestMade, SourceRead, StepDone, VerdictChanged
 from console.plan.nouns import OnFail, Plan, Rung
 from console.state import pen
 from console.state.escalation import due_rungs
@@ -19,6 +20,7 @@ from console.state.targets import latest_request
 from console.state.values import Mode, State, StepMark
 from tests.rollout_rig import EDGE, START, Story
 from tests.states import ANA, PLAN
+from tests.test_clock_jumps import JumpingClock
 
 HOUR = 3600.0
 POLL_S = 5.0
@@ -56,7 +58,9 @@ class TimedStory(Story):
             replies = tuple(_dated_ahead(reply, ahead) for reply in event.replies)
             polled = {"at": event.at + ahead, "replies": replies, "mono_s": mono_s, "boot": self.boot}
             return super().tell(event.model_copy(update=polled))
-        return super().tell(event.model_copy(update={"at": event.at + timedelta(seconds=self.skew_s)}))
+        off = timedelta(seconds=self.skew_s)
+        dated = {"at": event.at + off} | ({"send_by": event.send_by + off} if isinstance(event, RequestMade) else {})
+        return super().tell(event.model_copy(update=dated))
 
 
 def baking(skew_s: float = 0.0, plan: Plan = PLAN) -> TimedStory:
@@ -219,6 +223,20 @@ def test_a_step_that_moved_again_is_not_done_however_late_its_end_is_dated(skew_
     story.skew_s = skew_s
     story.tell(StepDone(at=story.at, step=step.step.id, how="reads back"))
     assert StepMark.RELAPSED in story.marks()
+
+
+@every_skew
+def test_a_request_may_still_arrive_for_its_time_and_not_by_its_clock(skew_s: float) -> None:
+    story, clock = baking(skew_s), JumpingClock()
+    request = story.send(story.decide(Verb.PROMOTE), EDGE, Setting(50))
+    made = story.state.requests[request]
+    clock.wall = story.at
+    expiry = RequestExpiry(clock)
+    expiry.observe(made, story.state)
+    assert not expiry.has_expired(made)
+    clock.passes(made.may_land_s + 1.0)
+    expiry.observe(made, story.state)
+    assert expiry.has_expired(made)
 
 
 def test_a_poll_dated_in_the_future_is_stale_until_the_next_one() -> None:

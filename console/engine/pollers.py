@@ -282,7 +282,10 @@ class Pollers:
             gauge = entry is not None and entry.metric.query.shape is Shape.GAUGE
             return now - timedelta(seconds=GAUGE_HISTORY_S if gauge else HISTORY_S)
         settle_s = max(2 * tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
-        return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
+        oldest = now - timedelta(seconds=LONGEST_GAP_S)
+        if entry.read_at > now:  # by a console whose clock was ahead: when that was is not known
+            return oldest
+        return max(entry.read_at - timedelta(seconds=settle_s), oldest)
 
     def _without_known(self, reply: MetricReply) -> MetricReply:
         """A reply with only the ticks that the ledger does not hold yet."""
