@@ -118,6 +118,8 @@ async def _run_on_engine(
     engine.start()
     try:
         answer = await _decide(options, verb, engine)
+        if (off := engine.store.state.local.clock) is not None:
+            print_err(f"warroom: {off}")
         if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not in the journal yet; writing it is tried once more")
     finally:

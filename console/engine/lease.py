@@ -48,6 +48,10 @@ class PollingLease:
         """Whether this console polls the backends now."""
         return self.is_standalone or (self.fence is not None and self.is_valid)
 
+    def is_anothers(self) -> bool:
+        """Whether another console polls, as last heard."""
+        return self.holder not in (None, self.session) and not self.is_poller()
+
     @property
     def may_record_observations(self) -> bool:
         """Whether an observation of this console is worth recording."""

@@ -17,7 +17,9 @@ from functools import partial
 
 from adapters.contract import Clock
 from console.engine.clock import boottime
+from console.engine.corrected_clock import clock_error_s
 from console.engine.identity import groups_of, is_dead
+from console.engine.journal_time import JournalTime, learn_journal_time, read_journal_time
 from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.journal.contract import ConsoleRole, Journal, JournalUnavailable, Lease, Presence, SignedApproval
@@ -82,20 +84,23 @@ class Membership:
 
     async def _renew(self) -> None:
         asked_at = boottime()
-        presence = Presence(self._lease.session, self._actor, self._role(), self._since)
+        presence = Presence(
+            self._lease.session, self._actor, self._role(), self._since, clock_s=clock_error_s(self._clock)
+        )
         work = partial(_attend, rollout=self._store.state.rollout, presence=presence, ttl_s=LEASE_S)
         call = asyncio.ensure_future(self._store.write(work))
         try:
             await asyncio.wait({call}, timeout=SILENT_S)
             if not call.done():
                 self._go_standalone()
-            roster, lease = await call
+            roster, lease, time = await call
         except JournalUnavailable as error:
             self._store.report_journal(str(error))
             self._go_standalone()
             return
         finally:
             call.cancel()
+        learn_journal_time(self._clock, time)
         self._store.report_journal(None)
         self._lease.rejoin()
         await self._take_up(lease, asked_at)
@@ -177,13 +182,15 @@ def _people(roster: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[A
     return crew, tuple(_approval(approved) for approved in roster.approved)
 
 
-def _attend(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Roster, Lease]:
+def _attend(
+    journal: Journal, *, rollout: str, presence: Presence, ttl_s: float
+) -> tuple[_Roster, Lease, JournalTime | None]:
     journal.heartbeat(rollout, presence)
     lease, roster = journal.lease(rollout, presence.session, ttl_s), _roster(journal, rollout=rollout)
     if any(other.session == lease.holder and is_dead(other.actor) for other in roster.present):
         journal.release(rollout, lease.holder)  # a console started again after a kill need not wait for its own lease
         lease = journal.lease(rollout, presence.session, ttl_s)
-    return roster, lease
+    return roster, lease, read_journal_time(journal)
 
 
 def _roster(journal: Journal, *, rollout: str) -> _Roster:
@@ -203,7 +210,7 @@ def _leave(journal: Journal, *, rollout: str, session: str) -> None:
 def _member(presence: Presence, now: datetime) -> Member:
     who = replace(presence.actor, login=presence.login or None)
     seen_at = now - timedelta(seconds=round(presence.ago_s))
-    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0))
+    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0), presence.clock_s)
 
 
 def _approval(approved: SignedApproval) -> Approval:

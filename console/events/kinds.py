@@ -233,6 +233,11 @@ class SourceRead(_Event):
     targets: tuple[str, ...] = ()
     """Targets that were read; a changed one also has a TargetObserved."""
     skew_s: float | None = None
+    mono_s: float | None = None
+    """When it answered, in seconds since the boot of the polling console's machine; None: from an older console, or
+    read by one that does not poll."""
+    boot: str = ""
+    """Id of that boot: seconds of two boots say nothing about each other."""
 
 
 class Unrecognized(_Event):

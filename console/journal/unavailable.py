@@ -11,12 +11,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import datetime
 from functools import wraps
 from itertools import chain, repeat
 from typing import Concatenate, ParamSpec, TypeVar
 
 from console.events.evidence import Actor
-from console.journal.contract import Journal, JournalUnavailable, SampleTail, Watch
+from console.journal.contract import Journal, JournalUnavailable, SampleTail, TimedJournal, Watch
 from console.journal.deferred import run_into
 
 _P = ParamSpec("_P")
@@ -89,6 +90,9 @@ class UnavailableJournal:
         if self._journal is None:
             raise JournalUnavailable(self.reason)
         return self._journal.reader()
+    def server_time(self) -> datetime | None:
+        """The time of the readable journal's server; None without one."""
+        return self._journal.server_time() if isinstance(self._journal, TimedJournal) else None
 
     def watch(self) -> Watch:
         """A watch over the readable journal, else an idle one."""

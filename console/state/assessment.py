@@ -22,14 +22,14 @@ from console.plan.nouns import Role
 from console.state.checklist import mark_overdue
 from console.state.exposure import has_all_traffic, is_exposed
 from console.state.judging import current_track, has_no_baseline
-from console.state.samples import advance_bake
+from console.state.samples import extended_bake
 from console.state.targets import confirm_stage
 from console.state.values import AnyState, MetricState, RolloutState
 
 
 def assess(state: AnyState, now: datetime) -> AnyState:
     """`state` with its verdicts, bake clock, the marks of a stage and steps under way and `as_of` at `now` (UTC)."""
-    state = replace(confirm_stage(advance_bake(state, now), now), as_of=now, checklist=mark_overdue(state, now))
+    state = replace(confirm_stage(extended_bake(state, now), now), as_of=now, checklist=mark_overdue(state, now))
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     state = replace(state, metrics=metrics)
     return replace(state, stage_verdict=_stage_verdict(state))

@@ -19,6 +19,7 @@ from console.state.checklist import (
     skip_step,
 )
 from console.state.derived_stages import mark_stage, stages_at, with_stages
+from console.state.escalation import after_act
 from console.state.judging import apply_override, enter_stage, rejudge
 from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
 
 
-def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -> RolloutState:
-    """The state after a decision; its requests come as events of their own."""
+def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None, said_at: datetime) -> RolloutState:
+    """The state after a decision; its requests come as events of their own.
+
+    Args:
+        state: before it.
+        event: dated by the time that the rollout goes by.
+        seq: its number in the journal.
+        said_at: the time that its author gave.
+    """
     known = next((entry for entry in state.decisions if entry.id == event.id), None)
     if known is not None:  # it was held in memory and has now reached the journal
         decisions = tuple(replace(entry, seq=seq) if entry.id == event.id else entry for entry in state.decisions)
@@ -40,7 +48,8 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
     entry = DecisionState(
         id=event.id,
         seq=seq,
-        at=event.at,
+        at=said_at,
+        recorded_at=None if said_at == event.at else event.at,
         who=event.who,
         verb=event.verb,
         stage=event.stage,
@@ -50,6 +59,8 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
         subject=event.subject,
         automatic=event.automatic,
     )
+    if event.who is not None and not event.automatic:
+        state = after_act(state, event.at)
     why = pen.why_void(state, event) or _why_overtaken(state, event)
     if why:
         entry = replace(entry, outcome="refused", void=why)
@@ -125,7 +136,7 @@ def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:
         return state
     known = len(state.requests)
     entry = confirm_reading(state, entry, event.at)
-    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
+    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known, accepted_after=known)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 
@@ -200,7 +211,8 @@ def _stages_still_reached(state: RolloutState, names: list[str]) -> int | None:
     return reached if names[reached : reached + 1] == [state.next.stage.name] else None
 
 
-def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
+def apply_request_made(state: RolloutState, event: RequestMade, said_at: datetime) -> RolloutState:
+    """The state after a request; `said_at`: the time that its author gave, by whose clock `send_by` is."""
     if event.id in state.requests:
         return state
     request = RequestState(
@@ -211,7 +223,8 @@ def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
         setting=event.setting,
         action=event.action,
         step=event.step,
-        at=event.at,
+        at=said_at,
+        recorded_at=None if said_at == event.at else event.at,
         send_by=event.send_by,
         deadline_s=event.deadline_s,
         calls=event.calls,

@@ -30,6 +30,7 @@ SETTLES = 2
 
 def enter_stage(state: AnyState, at: datetime) -> AnyState:
     """The state from `at` on, when the rollout has come to stand at stage `reached`."""
+    state = replace(state, decided_before=len(state.decisions))
     if state.reached is None:
         return replace(state, stage_since=at)
     boundary = Boundary(at, state.reached, state.exposing, _given_share(state))

@@ -39,7 +39,9 @@ def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
     since = state.rolled_back_at
     if since is None:
         return ()
-    promoted = next((entry.at for entry in state.decisions if entry.verb is Verb.PROMOTE and not entry.void), None)
+    promoted = next(
+        (entry.happened_at for entry in state.decisions if entry.verb is Verb.PROMOTE and not entry.void), None
+    )
     before = promoted or state.opened_at or since
     metrics = [entry for entry in state.metrics.values() if entry.metric.role is not Role.INFO]
     return tuple(_recovery(entry, before, since, state.as_of or since) for entry in metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
 from console.state.judging import judge_final_ticks
+from console.state.timeline import ORDER_S, polled_state
 from console.state.values import AnyState, MetricState, Mode, RolloutState
 
 if TYPE_CHECKING:
@@ -75,11 +77,43 @@ def merge_ledgers(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tup
 
 def advance_bake(state: AnyState, at: datetime) -> AnyState:
     """Move the bake clock on to `at`: the time since it last moved counts if everything was fresh all along."""
+    return _with_bake(state, at, math.inf)
+
+
+def advance_bake_by_poll(state: RolloutState, event: SourceRead) -> RolloutState:
+    """Move the bake clock on to a poll, and the time of the rollout with it.
+
+    By the time since the boot of the polling console's machine: no wall clock stops it or moves it on. After a poll of
+    another machine the time in between counts for nothing. A sample from an older console has no such time.
+    """
+    before = state.polled
+    state = polled_state(state, event)
+    if before is None:
+        return advance_bake(state, event.at)
+    if event.mono_s is None:
+        return extended_bake(state, event.at)
+    passed_s = event.mono_s - before.mono_s if event.boot == before.boot else 0.0
+    state = _with_bake(state, event.at, passed_s)
+    return state if state.clocked_at is None else replace(state, clocked_at=event.at)
+
+
+def extended_bake(state: AnyState, at: datetime) -> AnyState:
+    """Move the bake clock on to `at`, which no poll vouches for: by no more than a poll may take."""
+    return _with_bake(state, at, _patience_s(state)) if state.polled is not None else advance_bake(state, at)
+
+
+def _with_bake(state: AnyState, at: datetime, most_s: float) -> AnyState:
+    """The bake clock moved on to `at` if everything was fresh all along; by `most_s` at most."""
     if state.clocked_at is None or at <= state.clocked_at:
         return state
     is_running = state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and stale_part(state, at) is None
-    gained = (at - state.clocked_at).total_seconds() if is_running else 0.0
+    gained = min((at - state.clocked_at).total_seconds(), max(0.0, most_s)) if is_running else 0.0
     return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
+
+
+def _patience_s(state: RolloutState) -> float:
+    """How old the last read of a target may be."""
+    return 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
 
 
 def stale_part(state: RolloutState, at: datetime) -> str | None:
@@ -87,12 +121,14 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
 
     Fresh: every target was read lately, and every critical metric has new samples of the arms that flow.
     """
-    patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
+    patience = _patience_s(state)
     for name, target in state.targets.items():
         if target.read_at is None:
             return f"waiting: {name} has not been read"
         if (age := (at - target.read_at).total_seconds()) > patience:
             return f"STALE: {name} was last read {age:.0f} s ago"
+        if age < -ORDER_S and state.polled is not None:
+            return f"STALE: {name} was last read by a clock that is {-age:.0f} s ahead of this one"
     for metric in state.plan.critical:
         entry = state.metrics[metric.name]
         newest = entry.canary_at if state.exposing else entry.baseline_at

@@ -116,6 +116,8 @@ class TargetState:
     """How many requests there were when it came to its step: its next move is explained by later ones alone."""
     hand_after: int = 0
     """The same for a pause by hand: its end is explained by a resume from this request on."""
+    accepted_after: int = 0
+    """How many requests there were when an external change of it was last accepted."""
     hides_judgement: bool = False
     """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
 
@@ -180,6 +182,21 @@ class Boundary:
     """The canary gets traffic in this stage or one before it."""
     share: float | None
     """The canary's share, 0..100, where every deploy target was given the same; None otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The last poll that was recorded, on two clocks of the console that polls."""
+
+    at: datetime
+    mono_s: float
+    """Seconds since the boot of its machine."""
+    boot: str
+
+    @property
+    def lead_s(self) -> float:
+        """How far its time is ahead of the clock that counts from the boot."""
+        return self.at.timestamp() - self.mono_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +288,14 @@ class RolloutState:
     """Fresh, unhalted seconds of the stage we stand on."""
     clocked_at: datetime | None = None
     """Up to when the bake clock has been reckoned."""
+    polled: Poll | None = None
+    """The last poll; None in recordings whose polls have no time since a boot."""
+    latest_at: datetime | None = None
+    """The latest time that an event gave since that poll."""
+    acted_at: datetime | None = None
+    """When a person last decided or noted anything."""
+    decided_before: int = 0
+    """How many decisions there were when the stage we stand on was confirmed."""
     plans: Mapping[str, Plan] = field(default_factory=dict, repr=False)
     """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
     pen: Pen = field(default_factory=Pen)

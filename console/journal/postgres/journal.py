@@ -131,6 +131,7 @@ class PostgresJournal(DatabaseJournal):
     lease = query(room.take_lease)
     current_lease = query(room.current_lease)
     present = query(room.present)
+    server_time = query(room.server_time)
     approvals = query(room.approvals)
 
     @as_unavailable
