@@ -30,7 +30,7 @@ from console.judge.policy import MetricPolicy
 from console.judge.split import Split
 from console.judge.track import Track
 from console.state.checkpoint import METRIC_FIELDS, SampleParts
-from console.state.values import MetricState, StageMark
+from console.state.values import MetricState, Poll, StageMark
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger checkpoint is not stored, and a larger one that is found is not read."""
@@ -41,6 +41,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _Sums = tuple[float, float, float, float]
 _SLOTS: Mapping[type, Mapping[str, Any]] = {
+    Poll: {"at": datetime, "mono_s": float, "boot": str},
     Mixture: {"expected": float, "parts": tuple[float, ...], "scale": float},
     Ceiling: {"mixture": Mixture, "rate": float},
     Floor: {"logs": tuple[float, ...], "rate": float},
@@ -164,6 +165,8 @@ _PARTS = {
     "stages": tuple[tuple[StageMark, str], ...],
     "baked_s": float,
     "clocked_at": datetime | None,
+    "polled": Poll | None,
+    "latest_at": datetime | None,
 }
 
 
@@ -378,7 +381,7 @@ def _object(kind: type) -> _Decoder:
     return decode
 
 
-_BY_CONSTRUCTOR = frozenset({MetricPolicy, Buckets, Spread})
+_BY_CONSTRUCTOR = frozenset({MetricPolicy, Buckets, Poll, Spread})
 """Classes whose fields are their constructor's arguments, in this order."""
 
 
