@@ -18,6 +18,10 @@ from console.journal.contract import Journal
 
 TAIL_S = 2.0
 """How long a change of the journal is waited for before it is read in any case."""
+OBSERVED_S = 0.5
+"""Within which time an observing console notices a change; others do at once."""
+OBSERVER_TAIL_S = 5.0
+"""As `TAIL_S`, for an observing console: fifty of them share a journal."""
 BROKEN_RETRY_S = 0.25
 """The same while the journal cannot be used."""
 
@@ -43,7 +47,9 @@ class JournalFollower:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        watch = self._journal.watch()
+        observing = self._store.state.local.observing
+        tail_s = OBSERVER_TAIL_S if observing else TAIL_S
+        watch = self._journal.watch(OBSERVED_S) if observing else self._journal.watch()
         watcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
 
         async def wait(seconds: float) -> bool:
@@ -59,7 +65,7 @@ class JournalFollower:
                     )
                     await self.record_notices()
                 await self._membership.refresh()
-                await wait(BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else TAIL_S)
+                await wait(BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else tail_s)
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))

@@ -18,6 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from console.events.evidence import Actor
 from console.journal.contract import Journal, JournalUnavailable, Watch
 from console.journal.deferred import run_into
+from console.journal.watch import NOTICED_S
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -84,9 +85,9 @@ class UnavailableJournal:
         """The id of a plan's next rollout; run 1 while unreadable."""
         return f"{plan}/1" if self._journal is None else self._journal.next_run(plan)
 
-    def watch(self) -> Watch:
+    def watch(self, noticed_s: float = NOTICED_S) -> Watch:
         """A watch over the readable journal, else an idle one."""
-        return _IdleWatch() if self._journal is None else self._journal.watch()
+        return _IdleWatch() if self._journal is None else self._journal.watch(noticed_s)
 
     def close(self) -> None:
         """Close the journal that was opened, if any."""

@@ -1,10 +1,11 @@
-"""The benchmarks' command line: `python -m tests.bench judge | faults | log`. Only `judge` needs numpy."""
+"""The benchmarks' command line: `python -m tests.bench judge | faults | log | watchers`. Only `judge` needs numpy."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from console.cli.commands import GC_THRESHOLDS
 from console.cli.exits import Exit
 from console.cli.output import print_err
+from tests.bench.judge.tables import Findings, GoalResult, goals_table
 
 FAULTS_PARTS = ("sweep", "race", "table", "exits", "speed")
 JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
@@ -54,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("--journal", dest="journals", action="append", choices=JOURNALS, help="to be edited")
     log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
     log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    watchers = benchmarks.add_parser("watchers", help="many `warroom watch` on one journal: CPU, memory, waits")
+    watchers.add_argument("--count", type=int, default=50, metavar="N", help="watchers beside one that polls")
+    watchers.add_argument("--idle", type=float, default=60.0, metavar="S", help="seconds measured (default: 60)")
+    watchers.add_argument("--journal", dest="journals", action="append", choices=JOURNALS)
+    watchers.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
     return parser
 
 
@@ -114,9 +121,32 @@ def faults(options: argparse.Namespace) -> int:
     return Exit.FAULT if report.missed else Exit.OK
 
 
+def watchers(options: argparse.Namespace) -> int:
+    """Measure many watchers on one journal beside a single one."""
+    from tests.bench.load.watchers_run import run
+
+    findings = run(options.count, options.idle, journals=options.journals or JOURNALS, progress=_progress)
+    return _print_findings(findings, as_json=options.json)
+
+
+def _print_findings(findings: Findings, *, as_json: bool) -> int:
+    """Print tables and goals, or the figures; the exit code."""
+    tables = [*findings.tables, goals_table(findings.goals)]
+    print(json.dumps(findings.cells) if as_json else "\n\n\n".join(table.text() for table in tables))
+    missed = [goal for goal in findings.goals if goal.result is GoalResult.MISS]
+    for goal in missed:
+        print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
+    return Exit.FAULT if missed else Exit.OK
+
+
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
         print_err(line)
 
 
-BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {"faults": faults, "judge": judge, "log": log}
+BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "faults": faults,
+    "judge": judge,
+    "log": log,
+    "watchers": watchers,
+}
