@@ -6,6 +6,7 @@ Fold the events of other consoles, write held ones, adopt spools of consoles tha
 from __future__ import annotations
 
 import asyncio
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 from adapters.contract import Clock
@@ -65,7 +66,11 @@ class JournalFollower:
                     )
                     await self.record_notices()
                 await self._membership.refresh()
-                await wait(BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else tail_s)
+                has_changed = await wait(
+                    BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else tail_s
+                )
+                if has_changed and observing:  # a server announces an event to all of them at one moment
+                    await asyncio.sleep(random.uniform(0.0, OBSERVED_S))  # noqa: S311 - jitter, not a secret
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))

@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python -m tests.bench judge | faults | log | watchers`. Only `judge` needs numpy."""
+"""The benchmarks' command line: `python -m tests.bench BENCHMARK`. Only `judge` needs numpy."""
 
 from __future__ import annotations
 
@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     watchers.add_argument("--idle", type=float, default=60.0, metavar="S", help="seconds measured (default: 60)")
     watchers.add_argument("--journal", dest="journals", action="append", choices=JOURNALS)
     watchers.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    soak = benchmarks.add_parser("soak", help="a console for hours of its world's time: what grows")
+    soak.add_argument("--minutes", type=float, default=10.0, metavar="N", help="real minutes (default: 10)")
+    soak.add_argument("--speed", type=float, default=20.0, metavar="N", help="times the pace (default: 20)")
+    soak.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    memory = benchmarks.add_parser("memory", help="a console with many metrics after a day")
+    memory.add_argument("--metrics", type=int, default=200, metavar="N")
+    memory.add_argument("--hours", type=float, default=24.0, metavar="N")
+    memory.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
     return parser
 
 
@@ -129,6 +137,20 @@ def watchers(options: argparse.Namespace) -> int:
     return _print_findings(findings, as_json=options.json)
 
 
+def soak(options: argparse.Namespace) -> int:
+    """Run a console at many times the pace and report what grows."""
+    from tests.bench.load.soak_run import run
+
+    return _print_findings(run(options.minutes, options.speed, progress=_progress), as_json=options.json)
+
+
+def memory(options: argparse.Namespace) -> int:
+    """Measure the memory of a console with many metrics."""
+    from tests.bench.load.memory import run
+
+    return _print_findings(run(options.metrics, options.hours), as_json=options.json)
+
+
 def _print_findings(findings: Findings, *, as_json: bool) -> int:
     """Print tables and goals, or the figures; the exit code."""
     tables = [*findings.tables, goals_table(findings.goals)]
@@ -148,5 +170,7 @@ BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "faults": faults,
     "judge": judge,
     "log": log,
+    "memory": memory,
+    "soak": soak,
     "watchers": watchers,
 }

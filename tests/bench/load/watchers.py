@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -96,17 +96,18 @@ def measure(
                 progress(f"{size.count} watchers have arrived")
                 time.sleep(_SETTLE_S)
                 pids = [*first, *others]
+                pollers = {_poller_pid(journal)}
                 before = {pid: process_cost(pid).cpu_s for pid in pids}
                 time.sleep(size.idle_s)
                 after = {pid: process_cost(pid) for pid in pids}
-                poller = _poller_pid(journal)
+                pollers.add(poller := _poller_pid(journal))
                 cpu = {pid: (after[pid].cpu_s - before[pid]) / size.idle_s for pid in pids}
                 appends_s = [_append(journal) for _ in range(size.appends)]
-    idle = [pid for pid in pids if pid != poller]
+    idle = [pid for pid in pids if pid not in pollers]
     return WatchersResult(
         count=size.count,
         cpu=[cpu[pid] for pid in idle],
-        poller_cpu=cpu.get(poller, statistics.fmean(cpu.values())),
+        poller_cpu=math.nan if poller is None else cpu.get(poller, math.nan),
         pss_mib=[after[pid].pss_mib for pid in idle],
         appends_s=appends_s,
         arrived_s=arrived_s,
