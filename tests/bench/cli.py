@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     soak.add_argument("--minutes", type=float, default=10.0, metavar="N", help="real minutes (default: 10)")
     soak.add_argument("--speed", type=float, default=20.0, metavar="N", help="times the pace (default: 20)")
     soak.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    fuzz = benchmarks.add_parser("fuzz", help="hostile input at every door")
+    fuzz.add_argument("--count", type=int, default=1000, metavar="N", help="cases at each door (default: 1000)")
+    fuzz.add_argument("--seed", type=int, default=0, metavar="N", help="of the first case (default: 0)")
+    fuzz.add_argument("--only", action="append", metavar="DOOR", help="a part of a door's name; may be given again")
+    fuzz.add_argument("--at-once", type=int, default=2, metavar="N", help="processes (default: 2)")
+    fuzz.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
     memory = benchmarks.add_parser("memory", help="a console with many metrics after a day")
     memory.add_argument("--metrics", type=int, default=200, metavar="N")
     memory.add_argument("--hours", type=float, default=24.0, metavar="N")
@@ -144,6 +150,16 @@ def soak(options: argparse.Namespace) -> int:
     return _print_findings(run(options.minutes, options.speed, progress=_progress), as_json=options.json)
 
 
+def fuzz(options: argparse.Namespace) -> int:
+    """Run generated cases of hostile input."""
+    from tests.bench.load.fuzz_run import run
+    from tests.fuzz.doors import DOORS
+
+    doors = [name for name in DOORS if options.only is None or any(part in name for part in options.only)]
+    found = run(options.count, options.seed, doors, at_once=options.at_once, progress=_progress)
+    return _print_findings(found, as_json=options.json)
+
+
 def memory(options: argparse.Namespace) -> int:
     """Measure the memory of a console with many metrics."""
     from tests.bench.load.memory import run
@@ -168,6 +184,7 @@ def _progress(line: str) -> None:
 
 BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "faults": faults,
+    "fuzz": fuzz,
     "judge": judge,
     "log": log,
     "memory": memory,

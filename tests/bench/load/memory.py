@@ -28,7 +28,7 @@ LOADED = (Engine, SqliteJournal)
 TICK_S = 10.0
 _SHAPES = ("counts", "counts", "counts", "histogram", "gauge")
 _BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
-_BATCH = 6
+_BATCH = 30
 """Ticks of one poll."""
 
 
