@@ -79,9 +79,7 @@ def timed(events: list[Event]) -> list[Event]:
 
 @settings(max_examples=120, deadline=None)
 @given(st.data(), st.integers(0, 60), st.booleans())
-def test_a_replay_from_a_checkpoint_is_a_full_replay_bit_for_bit(
-    data: st.DataObject, cut: int, is_timed: bool
-) -> None:
+def test_a_replay_from_a_checkpoint_is_a_full_replay_bit_for_bit(data: st.DataObject, cut: int, is_timed: bool) -> None:
     told = story()
     happen(told, data, at_most=35)
     events = timed(told.events) if is_timed else told.events

@@ -280,9 +280,13 @@ def _explain(body: bytes) -> str | None:
     return message if isinstance(message, str) else None
 
 
+_Moment = Annotated[float, Field(ge=0.0, le=253_402_300_799.0, allow_inf_nan=False)]
+"""Unix seconds up to the year 9999, the last that a datetime holds."""
+
+
 class _WireSeries(BaseModel):
     metric: dict[str, str]
-    values: list[tuple[float, float]] = []
+    values: list[tuple[_Moment, float]] = []
     """(unix seconds, value); values are strings, "NaN" and "+Inf" among them."""
     histograms: list[object] = []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -52,7 +53,7 @@ from console.state.values import State
 _log = logging.getLogger("warroom.engine")
 
 CYCLE_S = 0.25
-"""How often the newest State is published."""
+"""How often the newest State is published at most."""
 _LONGEST_ASK_S = 2.0
 """How long an opening waits for the time of the journal's server."""
 SLOW_CYCLES = 4
@@ -138,7 +139,8 @@ class Engine:
         self._on_state = on_state
         self._backends = backends
         self._spooler = spooler
-        self._has_changed = True
+        self._changed = asyncio.Event()
+        """Set by every change of the state, until it is published."""
         self._intents: set[asyncio.Task[Answer]] = set()
         self.store = store = StateStore(
             config.journal,
@@ -184,7 +186,7 @@ class Engine:
         return (*backends.cautions, *self._journal.cautions)
 
     def _note_change(self) -> None:
-        self._has_changed = True
+        self._changed.set()
 
     def start(self) -> None:
         """Begin polling and publishing; returns at once."""
@@ -277,20 +279,30 @@ class Engine:
         _log.info("left %s", self.store.state.rollout)
 
     async def _run_cycles(self) -> None:
-        cycle = 0
+        published_at = -math.inf
+        clock = asyncio.get_running_loop().time
         while True:
             await self.actions.cancel_overtaken()
             await self._use_accepted_plan()
             await self._requests.reconcile()
-            if self._has_changed or cycle % SLOW_CYCLES == 0:
+            if self._changed.is_set() or clock() - published_at >= (SLOW_CYCLES - 0.5) * CYCLE_S:
                 state = self.state()
-                self._has_changed = False
+                published_at = clock()
+                self._changed.clear()
                 if self.store.lease.is_poller():
                     await self.duties.record(state)
                     self.duties.act_on_fail(state)
                 self._on_state(state)
-            cycle += 1
-            await asyncio.sleep(CYCLE_S)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for a cycle, and further while nothing changes and no request waits for its end."""
+        await asyncio.sleep(CYCLE_S)
+        if self._requests.has_open:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout((SLOW_CYCLES - 1) * CYCLE_S):
+                await self._changed.wait()
 
     async def _use_accepted_plan(self) -> None:
         """Poll and call the backends of the plan that was accepted, here or by another console."""

@@ -343,8 +343,12 @@ class Journal(Protocol):
     def approvals(self, rollout: str) -> list[SignedApproval]:
         """Approvals of a rollout with a proven author, oldest first."""
 
-    def watch(self) -> Watch:
-        """A watch over this journal; it connects at the first wait."""
+    def watch(self, noticed_s: float = 0.1) -> Watch:
+        """A watch over this journal; it connects at the first wait.
+
+        Args:
+            noticed_s: seconds within which a change should be noticed; longer is cheaper.
+        """
 
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
         """Remove the samples of a closed rollout, and its checkpoint; return the number of samples.

@@ -19,6 +19,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from console.events.evidence import Actor
 from console.journal.contract import Journal, JournalUnavailable, SampleTail, TimedJournal, Watch
 from console.journal.deferred import run_into
+from console.journal.watch import NOTICED_S
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -90,13 +91,14 @@ class UnavailableJournal:
         if self._journal is None:
             raise JournalUnavailable(self.reason)
         return self._journal.reader()
+
     def server_time(self) -> datetime | None:
         """The time of the readable journal's server; None without one."""
         return self._journal.server_time() if isinstance(self._journal, TimedJournal) else None
 
-    def watch(self) -> Watch:
+    def watch(self, noticed_s: float = NOTICED_S) -> Watch:
         """A watch over the readable journal, else an idle one."""
-        return _IdleWatch() if self._journal is None else self._journal.watch()
+        return _IdleWatch() if self._journal is None else self._journal.watch(noticed_s)
 
     def close(self) -> None:
         """Close the journal that was opened, if any."""

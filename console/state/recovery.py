@@ -16,6 +16,7 @@ from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
 from console.events.evidence import Verb
 from console.judge.rule import unjudged_text
 from console.plan.nouns import Metric, Role
+from console.state.ledger import place_from
 from console.state.values import MetricState, RolloutState
 
 ENOUGH_TICKS = 3
@@ -51,8 +52,8 @@ def _recovery(entry: MetricState, before: datetime, since: datetime, now: dateti
     metric = entry.metric
     if entry.unjudged:
         return Recovery(metric.name, None, unjudged_text(entry.unjudged))
-    then = [sample for reading in entry.ledger if reading.at < before for sample in _arms(reading)]
-    after = [reading for reading in entry.ledger if reading.at >= since and _arms(reading)]
+    then = [sample for reading in entry.ledger[: place_from(entry.ledger, before)] for sample in _arms(reading)]
+    after = [reading for reading in entry.ledger[place_from(entry.ledger, since) :] if _arms(reading)]
     if len(after) < ENOUGH_TICKS:
         finding = f"{len(after)} of {ENOUGH_TICKS} ticks since everything was rolled back"
         return Recovery(metric.name, None, f"{finding}{f' ({entry.problem})' if entry.problem else ''}")

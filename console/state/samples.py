@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
 from console.state.judging import judge_final_ticks
+from console.state.ledger import Ledger, place_from
 from console.state.timeline import ORDER_S, polled_state
 from console.state.values import AnyState, MetricState, Mode, RolloutState
 
@@ -65,14 +66,15 @@ def _newest(known: datetime | None, said: datetime | None, ticks: list[datetime]
     return max((moment for moment in (known, said) if moment is not None), default=None)
 
 
-def merge_ledgers(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
+def merge_ledgers(ledger: Sequence[Reading], news: tuple[Reading, ...]) -> Sequence[Reading]:
     """The ledger with `news` put in: one reading per tick start, the later one wins, oldest first."""
     if not news:
         return ledger
-    split = bisect_left(ledger, min(reading.at for reading in news), key=lambda reading: reading.at)
+    split = place_from(ledger, min(reading.at for reading in news))
     tail = {reading.at: reading for reading in ledger[split:]}
     tail.update((reading.at, reading) for reading in news)
-    return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]
+    known = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+    return known[:split].with_more([tail[at] for at in sorted(tail)])[-LEDGER_TICKS:]
 
 
 def advance_bake(state: AnyState, at: datetime) -> AnyState:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from console.state.ledger import place_after
 from console.state.requests import DecisionState, RequestState
 from console.state.values import AnyState, MetricState, Poll, RolloutState, TargetState
 
@@ -114,7 +115,7 @@ def _metric_before(entry: MetricState, at: datetime, limit: datetime) -> MetricS
     if entry.track is not None and entry.track.judged_to > limit.timestamp():
         entry = replace(entry, track=None)
     if entry.ledger and entry.ledger[-1].at > limit:
-        entry = replace(entry, ledger=tuple(tick for tick in entry.ledger if tick.at <= limit))
+        entry = replace(entry, ledger=entry.ledger[: place_after(entry.ledger, limit.timestamp())])
     if any(moment > limit for moment in entry.overrides):
         entry = replace(entry, overrides=tuple(min(moment, at) for moment in entry.overrides))
     names = ("canary_at", "baseline_at", "read_at", "said_at")

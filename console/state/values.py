@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -134,8 +134,8 @@ class TargetState:
 @dataclass(frozen=True, slots=True)
 class MetricState:
     metric: Metric
-    ledger: tuple[Reading, ...] = ()
-    """Ticks, oldest first, one per tick start; a missing tick is a gap."""
+    ledger: Sequence[Reading] = ()
+    """Ticks, oldest first, one per tick start; a missing tick is a gap. By samples a `Ledger`."""
     canary_at: datetime | None = None
     baseline_at: datetime | None = None
     read_at: datetime | None = None
