@@ -18,7 +18,7 @@ from console.events.kinds import VerdictChanged
 from console.state.clocks import clock_lines
 from console.state.values import Mode, State
 from tests.engine_rig import Console, Room, war_room
-from tests.prometheus_fake import Fake, counter, prometheus
+from tests.prometheus_fake import Fake, Series, counter, prometheus
 
 SPEED = 10.0
 TRUE = datetime.now(UTC)
@@ -172,7 +172,7 @@ class WrongHost(SystemClock):
 
 
 async def test_the_first_poll_of_a_metric_asks_again_once_the_answer_has_put_the_clock_right(tmp_path: Path) -> None:
-    arms = [({"version": "v1"}, counter(90)), ({"version": "v2"}, counter(10))]
+    arms: list[Series] = [({"version": "v1"}, counter(90)), ({"version": "v2"}, counter(10))]
     flow = {"requests": arms, "errors": arms}
     with prometheus(Fake(flow)) as fake:
         plan = MEASURED.format(url=fake.url)

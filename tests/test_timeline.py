@@ -38,8 +38,8 @@ every_skew = pytest.mark.parametrize("skew_s", SKEWS.values(), ids=SKEWS)
 def _dated_ahead(reply: MetricReply, ahead: timedelta) -> MetricReply:
     """A reply as an adapter dates it for a console whose clock is `ahead`."""
     readings = tuple(replace(reading, at=reading.at + ahead) for reading in reply.readings)
-    newest = {"canary_at": reply.canary_at, "baseline_at": reply.baseline_at}
-    return replace(reply, readings=readings, **{arm: at and at + ahead for arm, at in newest.items()})
+    canary_at, baseline_at = (at and at + ahead for at in (reply.canary_at, reply.baseline_at))
+    return replace(reply, readings=readings, canary_at=canary_at, baseline_at=baseline_at)
 
 
 class TimedStory(Story):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from adapters.contract import MetricReply, Reading
 from console.state.judging import judge_final_ticks
 from console.state.ledger import Ledger, place_from
-from console.state.timeline import ORDER_S, polled_state
-from console.state.values import AnyState, MetricState, Mode, RolloutState
+from console.state.timeline import ORDER_S, not_after_poll
+from console.state.values import AnyState, MetricState, Mode, Poll, RolloutState
 
 if TYPE_CHECKING:
     from console.events.kinds import SourceRead
@@ -88,29 +88,37 @@ def advance_bake_by_poll(state: RolloutState, event: SourceRead) -> RolloutState
     By the time since the boot of the polling console's machine: no wall clock stops it or moves it on. After a poll of
     another machine the time in between counts for nothing. A sample from an older console has no such time.
     """
-    before = state.polled
-    state = polled_state(state, event)
-    if before is None:
-        return advance_bake(state, event.at)
     if event.mono_s is None:
         return extended_bake(state, event.at)
-    passed_s = event.mono_s - before.mono_s if event.boot == before.boot else 0.0
-    state = _with_bake(state, event.at, passed_s)
-    return state if state.clocked_at is None else replace(state, clocked_at=event.at)
+    poll = Poll(event.at, event.mono_s, event.boot)
+    most_s = math.inf if state.polled is None else poll.since(state.polled)
+    state = not_after_poll(state, event.at)
+    return replace(
+        state,
+        polled=poll,
+        latest_at=None,
+        baked_s=state.baked_s + _gained_s(state, event.at, most_s),
+        clocked_at=None if state.clocked_at is None else event.at,
+    )
 
 
 def extended_bake(state: AnyState, at: datetime) -> AnyState:
     """Move the bake clock on to `at`, which no poll vouches for: by no more than a poll may take."""
-    return _with_bake(state, at, _patience_s(state)) if state.polled is not None else advance_bake(state, at)
+    return _with_bake(state, at, math.inf if state.polled is None else _patience_s(state))
 
 
 def _with_bake(state: AnyState, at: datetime, most_s: float) -> AnyState:
-    """The bake clock moved on to `at` if everything was fresh all along; by `most_s` at most."""
     if state.clocked_at is None or at <= state.clocked_at:
         return state
-    is_running = state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and stale_part(state, at) is None
-    gained = min((at - state.clocked_at).total_seconds(), max(0.0, most_s)) if is_running else 0.0
-    return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
+    return replace(state, baked_s=state.baked_s + _gained_s(state, at, most_s), clocked_at=at)
+
+
+def _gained_s(state: RolloutState, at: datetime, most_s: float) -> float:
+    """The seconds of baking up to `at`: those since the clock last moved if everything was fresh, `most_s` at most."""
+    if state.clocked_at is None or state.mode not in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE):
+        return 0.0
+    passed_s = min((at - state.clocked_at).total_seconds(), most_s)
+    return passed_s if passed_s > 0.0 and stale_part(state, at) is None else 0.0
 
 
 def _patience_s(state: RolloutState) -> float:

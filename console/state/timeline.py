@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from console.state.ledger import place_after
 from console.state.requests import DecisionState, RequestState
-from console.state.values import AnyState, MetricState, Poll, RolloutState, TargetState
-
-if TYPE_CHECKING:
-    from console.events.kinds import SourceRead
+from console.state.values import AnyState, MetricState, RolloutState, TargetState
 
 ORDER_S = 10.0
 """How far a time may contradict the order: events and samples are written at their own pace."""
@@ -36,15 +33,12 @@ def after_event(state: AnyState, at: datetime) -> AnyState:
     return state if state.latest_at is not None and at <= state.latest_at else replace(state, latest_at=at)
 
 
-def polled_state(state: RolloutState, event: SourceRead) -> RolloutState:
+def not_after_poll(state: RolloutState, at: datetime) -> RolloutState:
     """The state in which no time lies beyond that of a poll: what was recorded before it happened before it."""
-    if event.mono_s is None:
-        return state
-    known = (state.latest_at, None if state.polled is None else state.polled.at)
-    limit = event.at + timedelta(seconds=ORDER_S)
-    if state.polled is None or any(at is not None and at > limit for at in known):
-        state = _pull_back(state, event.at, limit)
-    return replace(state, latest_at=None, polled=Poll(event.at, event.mono_s, event.boot))
+    limit, polled, latest = at + timedelta(seconds=ORDER_S), state.polled, state.latest_at
+    if polled is None or polled.at > limit or (latest is not None and latest > limit):
+        return _pull_back(state, at, limit)
+    return state
 
 
 def _pull_back(state: RolloutState, at: datetime, limit: datetime) -> RolloutState:

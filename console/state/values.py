@@ -193,6 +193,10 @@ class Poll:
     """Seconds since the boot of its machine."""
     boot: str
 
+    def since(self, before: Poll) -> float:
+        """Seconds since another poll; 0 if that was one of another machine."""
+        return self.mono_s - before.mono_s if self.boot == before.boot else 0.0
+
     @property
     def lead_s(self) -> float:
         """How far its time is ahead of the clock that counts from the boot."""
