@@ -310,14 +310,17 @@ def test_a_rollback_goes_on_by_the_plan_it_began_with() -> None:
     assert (state.plan, len(state.checklist)) == (PLAN, 3)
 
 
-def test_a_doubtful_call_to_a_target_that_the_plan_dropped_locks_nothing() -> None:
+def test_a_doubtful_call_to_a_target_that_the_plan_dropped_locks_nothing_once_it_is_let_go() -> None:
     story = Story().open().promote()
     decision = story.decide(Verb.PROMOTE)
     story.settle(story.send(decision, FLAG, Setting(5, on=True)), UNKNOWN, "timeout")
     plan = replace(
         PLAN, targets={EDGE: PLAN.targets[EDGE]}, stages=(PLAN.stages[0],), rollback=None, metrics={}, digest="new"
     )
-    assert replanned(story, plan).in_doubt == ()
+    story.state = replanned(story, plan)
+    assert [each.target for each in story.state.in_doubt] == ["new-checkout@plan-1"]
+    story.decide(Verb.SKIP, "new-checkout@plan-1-back", reason="its server is gone")
+    assert story.state.in_doubt == ()
 
 
 def test_an_accepted_plan_that_is_not_known_changes_nothing() -> None:

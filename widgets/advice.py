@@ -10,6 +10,7 @@ from textual.reactive import reactive
 
 from console.events.evidence import Verb
 from console.state import approvals, escalation
+from console.state.before import asked_targets
 from console.state.clocks import clock_lines
 from console.state.gates import gates_for, why_not
 from console.state.recovery import recoveries
@@ -47,6 +48,8 @@ def _advices(state: State) -> Iterator[Advice]:
         names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
         fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
         yield "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
+    for name in asked_targets(state):
+        yield "warn", f"BEFORE UNKNOWN: {name} read {state.targets[name].opening} at the opening; s says what it was"
     me, pen = state.local.operator, state.pen
     if me is not None and pen.holder is not None and pen.offered_to(me):
         yield "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"

@@ -110,7 +110,7 @@ class Engine:
             joined = await joining.join(config.plan, backends.current, clock, who, config.version)
             rollout = joined.rollout
             bind_rollout(rollout.rollout)
-            if rollout.plan.digest != config.plan.digest:
+            if not backends.current.serves(rollout.plan):
                 async with backends.swapping(rollout.plan):
                     pass
             engine = cls(config, on_state, backends, joined, thread, spooler, _with_login(who, config.journal))
@@ -307,7 +307,7 @@ class Engine:
     async def _use_accepted_plan(self) -> None:
         """Poll and call the backends of the plan that was accepted, here or by another console."""
         plan = self.store.state.plan
-        if plan.digest == self._backends.current.plan.digest:
+        if self._backends.current.serves(plan):
             return
         try:
             async with self._backends.swapping(plan) as backends:

@@ -18,6 +18,7 @@ from console.engine.workers import DaemonWorker
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
+from console.state.succession import move_lines
 
 CHECK_S = 1.0
 """How often the file is looked at."""
@@ -86,7 +87,9 @@ class PlanFileWatch:
             return
         if self._version.plan is not None:
             self._store.know_plan(self._version.plan)
-        self._store.set_local(edited=difference)
+        edited = self.edited_plan if difference is not None else None
+        moves = move_lines(self._store.state.plan, edited) if edited is not None else ()
+        self._store.set_local(edited=difference, moves=moves)
 
 
 def _read_again(path: Path, known: _FileVersion) -> _FileVersion:

@@ -141,7 +141,8 @@ class Pollers:
             wait_s = poll_s * min(float(2 ** (self._failures[source] - 1)), SLOWEST)
             return max(wait_s * random.uniform(0.9, 1.1), retry_after_s)  # noqa: S311 - jitter, not a secret
         self._failures[source] = 0
-        if self._store.state.sources[source].failed_since is not None:
+        known = self._store.state.sources.get(source)
+        if known is not None and known.failed_since is not None:
             await self._store.append_observation(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
 

@@ -52,6 +52,8 @@ class RolloutOpened(_Event):
     """Stages reached, inferred from the readings; None if ambiguous: the operator places it."""
     candidates: tuple[int, ...] = ()
     """Stages that the readings fit."""
+    asks_before: bool = False
+    """A reading above nothing is not taken for what was before: a person says it. False from versions that took it."""
     warroom: str = ""
     """Version of the console that opened it."""
 
@@ -110,6 +112,8 @@ class DecisionTaken(_Event):
     """W3C traceparent of every call of this decision."""
     plan_text: str | None = None
     """The edited plan's text, if `accept` is about the plan."""
+    before: dict[str, Setting] = {}
+    """PLACE: target -> what it was before the rollout, where the opening's reading left that open."""
     plan_digest: str | None = None
     automatic: bool = False
     """No key was pressed: the plan's `on_fail` requires it, and `who` is the operator of the console that acted."""

@@ -223,7 +223,7 @@ VERBS: Mapping[Verb, VerbSpec] = {
         needs_authority=True,
     ),
     Verb.CONFIRM: VerbSpec(
-        "confirm a manual rollback step as done",
+        "confirm a manual rollback step, or send one that would raise exposure",
         "confirms that it is done",
         shares_key=Verb.ROLLBACK,
         subject=SubjectArgument("--subject", "WHAT", "the step's id"),

@@ -223,6 +223,7 @@ class DecisionCard(Modal[Intent | None]):
 
     def _intent(self, word: str, reason: str) -> Intent:
         state = self.state
+        is_before = self.verb is Verb.PLACE and "=" in (self.subject or "")
         return Intent(
             self.verb,
             self.card,
@@ -232,6 +233,7 @@ class DecisionCard(Modal[Intent | None]):
             bound=approval_digest(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
             override=self.confirmation.override,
-            subject=self.subject,
+            subject=None if is_before else self.subject,
+            before=(self.subject or "",) if is_before else (),
             typed=word,
         )

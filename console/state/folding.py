@@ -15,6 +15,7 @@ from console.events import kinds
 from console.events.kinds import Event
 from console.plan.nouns import Plan
 from console.state import escalation, pen
+from console.state.before import asks_about
 from console.state.checklist import apply_step_done, checklist_of
 from console.state.decisions import (
     apply_decision,
@@ -141,12 +142,14 @@ def _with_act(state: RolloutState, event: Event) -> RolloutState:
 
 
 def _apply_opening(state: RolloutState, event: kinds.RolloutOpened) -> RolloutState:
+    state = replace(state, asks_before=event.asks_before)
     state = under_plan(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
     targets = dict(state.targets)
     for reading in event.readings:
         if (entry := targets.get(reading.target)) is not None:
             entry = replace(entry, opening=reading, reading=reading, confirmed=reading)
-            targets[reading.target] = replace(entry, read_at=reading.at, held_since=reading.at)
+            asks = asks_about(state, reading)
+            targets[reading.target] = replace(entry, read_at=reading.at, held_since=reading.at, asks_before=asks)
     state = replace(
         state,
         opened_at=event.at,

@@ -58,6 +58,8 @@ class LocalState:
     """Verb, or key of an order, -> the calls it would send."""
     edited: str | None = None
     """The difference between the plan file and the plan this rollout runs, as text; None when they are the same."""
+    moves: tuple[str, ...] = ()
+    """What the edited plan does to targets: renames, points elsewhere or drops them; a line each."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)

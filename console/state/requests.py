@@ -78,6 +78,8 @@ class RequestState:
     """The version token of the reading that it was decided on."""
     answers: tuple[GateAnswer, ...] = ()
     """The answers given to a backend's gate queries in its name."""
+    lowers: bool = False
+    """Whether it asked for less than its target read then and at the opening."""
     recorded_at: datetime | None = None
     """When it was made, where its author's clock cannot be right; None: `at`."""
 

@@ -133,6 +133,8 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
     """
     patience = _patience_s(state)
     for name, target in state.targets.items():
+        if target.target.kept:  # its old backend may be gone; its source says so
+            continue
         if target.read_at is None:
             return f"waiting: {name} has not been read"
         if (age := (at - target.read_at).total_seconds()) > patience:

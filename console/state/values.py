@@ -66,7 +66,7 @@ class StepMark(StrEnum):
     RELAPSED = "relapsed"
     """Moved again after it had read as rolled back: red."""
     WAITING = "waiting"
-    """A manual step that waits for a person."""
+    """It waits for a person: a manual step, or one that would raise exposure."""
     SKIPPED = "skipped"
     """An operator decided to go on without it; the steps that need it may go on."""
     OVERDUE = "overdue"
@@ -101,7 +101,7 @@ class Drift:
 class TargetState:
     target: Target
     opening: TargetReading | None = None
-    """Its reading when the rollout opened: the meaning of "before"."""
+    """Its reading when the rollout opened, or what a person said instead: the meaning of "before"."""
     reading: TargetReading | None = None
     read_at: datetime | None = None
     """When it was last read successfully, changed or not."""
@@ -118,8 +118,12 @@ class TargetState:
     """The same for a pause by hand: its end is explained by a resume from this request on."""
     accepted_after: int = 0
     """How many requests there were when an external change of it was last accepted."""
+    back: Setting | None = None
+    """For a target that is kept from an earlier plan: the setting of that plan's own rollback steps."""
     hides_judgement: bool = False
     """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
+    asks_before: bool = False
+    """A person has to say what it was before: it read more than nothing at the opening."""
 
     @property
     def steps(self) -> StepsReading | None:
@@ -245,11 +249,18 @@ class StepState:
     detail: str = ""
     sends: int = 0
     """Requests sent for it in this rollback."""
+    released: bool = False
+    """A person typed its id: it is sent although it raises exposure."""
 
     @property
     def is_over(self) -> bool:
         """Whether it is finished: done, or skipped by an operator."""
         return self.mark in (StepMark.DONE, StepMark.SKIPPED)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has a call to send, and a person must release it first."""
+        return self.step.manual is None and self.mark is StepMark.WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +275,8 @@ class RolloutState:
     reached: int | None = None
     """Stages reached, 0 before the first; None: unplaced."""
     candidates: tuple[int, ...] = ()
+    asks_before: bool = False
+    """Whether a first reading above nothing leaves open what was before; False in recordings of older versions."""
     move: int = 0
     """Forward moves so far."""
     stages: tuple[StageState, ...] = ()
