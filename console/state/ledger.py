@@ -119,12 +119,12 @@ class Ledger(Sequence[Reading]):
     @overload
     def __getitem__(self, place: int) -> Reading: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Reading]: ...
-    def __getitem__(self, place: int | slice) -> Reading | Sequence[Reading]:
+    def __getitem__(self, place: slice) -> Ledger: ...
+    def __getitem__(self, place: int | slice) -> Reading | Ledger:
         if isinstance(place, slice):
             start, stop, step = place.indices(len(self))
             if step != 1:
-                return tuple(self[each] for each in range(start, stop, step))
+                return Ledger(self[each] for each in range(start, stop, step))
             return self._part(self._start + start, self._start + max(start, stop))
         if not -len(self) <= place < len(self):
             raise IndexError("no such tick in this ledger")
