@@ -14,7 +14,15 @@ import pytest
 
 from console.events.evidence import Actor
 from console.events.kinds import Event
-from console.journal.contract import Conflict, ConsoleRole, Fenced, Journal, JournalEntry, NotPermitted
+from console.journal.contract import (
+    Conflict,
+    ConsoleRole,
+    Fenced,
+    Journal,
+    JournalEntry,
+    NotPermitted,
+    StoredCheckpoint,
+)
 from console.journal.sanitize import LONGEST
 from tests.journal_rig import (
     ANA,
@@ -130,10 +138,13 @@ class EventsContract:
         with pytest.raises(Conflict, match="checkout/1 was opened by another console"):
             other.append(RUN, opening())
 
-    def test_no_second_run_of_a_plan_is_opened_while_one_is_open(self, journal: Journal, other: Journal) -> None:
+    def test_of_two_that_open_the_next_run_of_a_plan_the_second_conflicts(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        coming = other.next_run("checkout")
         journal.append("checkout/1", opening())
         with pytest.raises(Conflict):
-            other.append(other.next_run("checkout"), opening())
+            other.append(coming, opening())
         assert other.append("check/1", opening()) == 1
 
     def test_a_closed_plan_may_be_run_again(self, journal: Journal) -> None:
@@ -231,6 +242,60 @@ class SamplesContract:
         with pytest.raises(NotPermitted, match="only samples of closed rollouts are pruned"):
             journal.prune(rollout)
         assert len(journal.history(RUN)) == 2
+
+
+class CheckpointContract:
+    """The newest samples, and the one checkpoint of a rollout."""
+
+    def test_samples_are_read_in_pages_and_from_their_end(self, journal: Journal) -> None:
+        journal.append(RUN, opening())
+        journal.append_samples(RUN, [sample(f"s{number}") for number in range(5)])
+        first = journal.tail_samples(RUN, 0, 2)
+        assert told(first) == ["s0", "s1"]
+        assert told(journal.tail_samples(RUN, first[-1].sample or 0, 2)) == ["s2", "s3"]
+        newest = journal.newest_samples(RUN, first[0].sample or 0, 2)
+        assert (told(newest.entries), newest.left_out) == (["s3", "s4"], 2)
+        assert journal.newest_samples(RUN, first[0].sample or 0, 4).left_out == 0
+
+    def test_a_checkpoint_comes_back_with_the_hash_of_its_event(self, journal: Journal, other: Journal) -> None:
+        journal.append(RUN, opening())
+        fence = journal.lease(RUN, "a", LONG_S).fence
+        assert other.checkpoint(RUN) is None
+        for body in (b"\x00\xff", b"second"):
+            journal.save_checkpoint(RUN, StoredCheckpoint(1, 7, "0f", body), fence=fence)
+        found = other.checkpoint(RUN)
+        assert found == StoredCheckpoint(1, 7, "0f", b"second", journal.rows(RUN, 0)[0].hash)
+
+    def test_a_checkpoint_of_a_console_that_does_not_poll_is_refused(self, journal: Journal, other: Journal) -> None:
+        journal.append(RUN, opening())
+        fence = journal.lease(RUN, "a", LONG_S).fence
+        for wrong in (fence - 1, fence + 1):
+            with pytest.raises(Fenced):
+                other.save_checkpoint(RUN, StoredCheckpoint(1, 7, "0f", b"body"), fence=wrong)
+        assert journal.checkpoint(RUN) is None
+
+    def test_a_checkpoint_of_an_event_that_is_not_there_is_none(self, journal: Journal) -> None:
+        journal.append(RUN, opening())
+        fence = journal.lease(RUN, "a", LONG_S).fence
+        journal.save_checkpoint(RUN, StoredCheckpoint(9, 7, "0f", b"body"), fence=fence)
+        assert journal.checkpoint(RUN) is None
+
+    def test_a_pruned_rollout_has_no_checkpoint(self, journal: Journal) -> None:
+        journal.append(RUN, opening())
+        fence = journal.lease(RUN, "a", LONG_S).fence
+        journal.save_checkpoint(RUN, StoredCheckpoint(1, 7, "0f", b"body"), fence=fence)
+        journal.append(RUN, closing())
+        journal.prune(RUN)
+        assert journal.checkpoint(RUN) is None
+
+    def test_a_reader_reads_what_was_just_written(self, journal: Journal) -> None:
+        journal.append(RUN, opening())
+        reader = journal.reader()
+        try:
+            journal.append(RUN, note("later"))
+            assert told(reader.tail(RUN, 0)) == ["rollout_opened", "later"]
+        finally:
+            reader.close()
 
 
 class RoomContract:
@@ -358,6 +423,16 @@ class RoomContract:
         watch.close()
         watch.wait(0.0)
 
+    def test_a_watch_is_not_woken_by_presence_and_leases(self, journal: Journal, other: Journal) -> None:
+        watch = journal.watch()
+        watch.wait(30.0)
+        other.heartbeat(RUN, presence("s1"))
+        other.lease(RUN, "s1", LONG_S)
+        other.leave(RUN, "s1")
+        assert watch.wait(0.5) is False
+        watch.close()
+        watch.wait(0.0)
+
     def test_a_wait_ends_when_its_watch_is_closed(self, journal: Journal) -> None:
         watch = journal.watch()
         watch.wait(30.0)
@@ -367,5 +442,5 @@ class RoomContract:
         timer.join()
 
 
-class JournalContract(EventsContract, SamplesContract, RoomContract):
+class JournalContract(EventsContract, SamplesContract, CheckpointContract, RoomContract):
     """All of it."""

@@ -123,7 +123,7 @@ def test_every_kind_is_read_as_it_was_written(event: Event) -> None:
 
 
 def test_the_table_above_has_every_kind_and_so_has_the_reader() -> None:
-    made = {member.model_fields["kind"].default for member in get_args(kinds.Event)} - {"unrecognised"}
+    made = {member.model_fields["kind"].default for member in get_args(kinds.Event)} - {"unrecognised", "unbelieved"}
     assert {event.kind for event in EVENTS} == KINDS == made
 
 

@@ -37,10 +37,10 @@ class Silent:
     def __getattr__(self, name: str) -> object:
         return getattr(self.real, name)
 
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         self.asked += 1
         assert self.answers.wait(60)
-        return self.real.append(rollout, event, fence=fence)
+        return self.real.append(rollout, event, fence=fence, seen=seen)
 
 
 def written(room: Room) -> list[str]:
@@ -122,13 +122,14 @@ async def test_a_journal_that_does_not_say_which_rollout_is_open_is_not_waited_f
 ) -> None:
     async with war_room(tmp_path, ONE) as room:
         journal = Silent(room.journal)
-        journal.open_run = lambda _plan: journal.answers.wait(60)  # type: ignore[attr-defined]
+        journal.plan_runs = lambda _plan: journal.answers.wait(60)  # type: ignore[attr-defined]
         config = EngineConfig(load(room.file), journal, SystemClock(), room.folder, "0")  # type: ignore[arg-type]
         try:
             with pytest.raises(JournalUnavailable, match=r"the journal has not answered within 0\.05 s"):
                 await Engine.open(config, lambda _state: None, hurry_s=0.05)
         finally:
             journal.answers.set()
+            journal.real.close()
 
 
 def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) -> None:

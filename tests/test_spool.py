@@ -588,9 +588,9 @@ class Stuck(SqliteJournal):
 
     free = threading.Event()
 
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         self.free.wait(30)
-        return super().append(rollout, event, fence=fence)
+        return super().append(rollout, event, fence=fence, seen=seen)
 
 
 async def test_who_is_in_a_hurry_joins_the_open_run_though_what_waits_cannot_be_written(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Slow:
     def __getattr__(self, name: str) -> object:
         return getattr(self.real, name)
 
-    def append(self, rollout: str, event: Noted, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Noted, *, fence: int | None = None, seen: int = 0) -> int:
         if getattr(event, "text", "") in self.failing:
             self.failing.clear()
             raise JournalUnavailable("journal: no")

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from console.events.evidence import Verb
 from console.state import approvals, escalation
 from console.state.before import asked_targets
+from console.state.clocks import clock_lines
 from console.state.gates import gates_for, why_not
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
@@ -62,8 +63,11 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "calm", "Complete: the last stage is confirmed; c closes the rollout"
     yield from _sentences(state, _approval_advice)
     promotion = _promotion_advice(state)
+    off = clock_lines(state)
     if (one_way := state.past_one_way) is not None:
         yield "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {promotion[1]}"
+    if off:
+        yield "warn", f"{off[0][:1].upper()}{off[0][1:]}{_more_text(off)}. {promotion[1]}"
     yield promotion
 
 

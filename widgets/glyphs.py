@@ -49,6 +49,7 @@ DETAILS: Mapping[str, Glyph] = {
     "WARMING UP": Glyph("?", "WARMING UP", Look.MUTED),
     "WATCHING": Glyph("?", "WATCHING", Look.PLAIN),
     "INCONCLUSIVE": Glyph("?", "INCONCLUSIVE", Look.WARN),
+    "NOT JUDGED": Glyph("?", "NOT JUDGED", Look.WARN),
 }
 """The kinds of `unsure`; not knowing while there is still time is no alarm."""
 

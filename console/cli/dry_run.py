@@ -11,6 +11,7 @@ from console.cli.exits import Exit, with_exit_codes
 from console.cli.no_rollout import may_open, refusal
 from console.cli.output import print_err
 from console.cli.paths import chosen_journal, open_to_read
+from console.engine.runs import open_run
 from console.engine.single_read import read_once
 from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Journal, JournalUnavailable
@@ -30,13 +31,13 @@ def dry_run_command(options: argparse.Namespace) -> int:
     location = chosen_journal(options.journal)
     journal, unread = _journal(location)
     with closing(journal) if journal is not None else nullcontext():
-        open_run = journal.open_run(plan.rollout) if journal is not None else None
-        if open_run is None and not may_open(Verb.ROLLBACK, plan):
+        rollout = open_run(journal, plan.rollout) if journal is not None else None
+        if rollout is None and not may_open(Verb.ROLLBACK, plan):
             answer = asyncio.run(refusal(Verb.ROLLBACK, plan, location, unread))
             print_err(answer.line)
             return Exit.REFUSED if unread is None else Exit.JOURNAL
         state = asyncio.run(read_once(plan, journal, location.state_dir))
-    where = "no rollout is open" if open_run is None else state.rollout
+    where = "no rollout is open" if rollout is None else state.rollout
     print_err(f"warroom: dry run of {where} in journal {location}: nothing is sent, nothing is written")
     print(*dry_run_lines(state), sep="\n")
     return Exit.OK

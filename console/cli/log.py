@@ -14,6 +14,7 @@ from adapters.contract import Outcome
 from console.cli.exits import Exit, with_exit_codes
 from console.cli.paths import existing_journal, open_to_read
 from console.engine.opening import resume
+from console.engine.replay import Depth
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
@@ -77,7 +78,7 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
 def _ending_texts(journal: Journal, rollout: str) -> dict[str, str]:
     """Decision -> how it ended; empty where this version cannot read the rollout's plan."""
     try:
-        state = resume(journal, rollout, rollout).rollout
+        state = resume(journal, rollout, rollout, Depth.EVENTS).rollout
     except JournalUnavailable:
         return {}
     return {decision.id: _ending_text(state, decision) for decision in state.decisions}

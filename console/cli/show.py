@@ -16,6 +16,7 @@ from console.cli.paths import chosen_journal, open_to_read
 from console.events.evidence import Actor
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
+from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
 from console.state.values import State
 
@@ -67,6 +68,7 @@ def status_lines(state: State) -> list[str]:
         if source.failed_since is not None:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
     lines += [f"  {'CAUTION':<16} {caution}" for caution in state.local.cautions]
+    lines += [f"  {'CLOCK':<16} {line}" for line in clock_lines(state)]
     return lines + people.people_lines(state)
 
 
@@ -147,6 +149,7 @@ def as_json(state: State) -> dict[str, Any]:
         },
         "in_doubt": [request.asks for request in state.in_doubt],
         "cautions": list(state.local.cautions),
+        "clocks": clock_lines(state),
         **people.as_json(state),
     }
 

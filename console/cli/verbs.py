@@ -23,6 +23,8 @@ from console.cli.rollback_end import rollback_answer
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.engine import Engine
+from console.engine.replay import Depth
+from console.engine.runs import open_run
 from console.events.evidence import Verb
 from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
@@ -93,7 +95,7 @@ def _answer_of(options: argparse.Namespace, verb: Verb | None, plan: Plan, locat
 async def _run_verb(
     options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> Answer:
-    if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
+    if verb is not None and not may_open(verb, plan) and open_run(journal, plan.rollout) is None:
         return await refusal(verb, plan, location, _journal_fault(journal))
     if verb is Verb.ROLLBACK:
         ignore_signals()
@@ -121,6 +123,8 @@ async def _run_on_engine(
     engine.start()
     try:
         answer = await _decide(options, verb, engine)
+        if (off := engine.store.state.local.clock) is not None:
+            print_err(f"warroom: {off}")
         if verb is None and asked and engine.is_new_run and answer.result is Result.ACCEPTED:
             answer = Answer(Result.REFUSED, f"{answer.line}, but {'; '.join(asked)}")
         if engine.store.unwritten.count:
@@ -140,13 +144,28 @@ async def _open_engine(
     """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
     config = engine_config(plan, journal, location)
     try:
-        engine = await Engine.open(config, lambda _state: None, hurry_s=JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(
+            config,
+            lambda _state: None,
+            hurry_s=JOINING_S if verb in SAFER else None,
+            depth=Depth.ALL if _needs_verdicts(verb) else Depth.NEWEST,
+            on_judging=_print_judging,
+        )
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = unavailable_journal(error)
-        engine = await Engine.open(replace(config, journal=journal), lambda _state: None)
+        engine = await Engine.open(replace(config, journal=journal), lambda _state: None, depth=Depth.NEWEST)
     return engine, journal
+
+
+def _needs_verdicts(verb: Verb | None) -> bool:
+    """Whether the verb decides by the verdicts; a halt, a rollback and its steps never wait for them."""
+    return verb is not None and verb not in SAFER and verb not in PEN and verb not in (Verb.CONFIRM, Verb.SKIP)
+
+
+def _print_judging(count: int) -> None:
+    print_err(f"warroom: {count:,} recorded samples are judged first")
 
 
 def _journal_fault(journal: Journal) -> str | None:

@@ -21,6 +21,8 @@ from console.cli.paths import chosen_journal, engine_config, open_to_read
 from console.cli.watch_lines import Printer, mode_and_stage, new_lines, utc_text
 from console.engine.engine import Engine
 from console.engine.opening import resume
+from console.engine.replay import Depth
+from console.engine.runs import open_run
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.plan.loader import load
@@ -66,11 +68,14 @@ async def _watch_all(plan: Plan, location: JournalLocation, front: gates.GateFro
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, ended.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    at: datetime | None = None
     while not ended.is_set():
         with closing(location.open()) as journal:
             if await _wait_for_open(plan, journal, location, ended):
-                await _watch_rollout(plan, journal, location, ended, front)
-    print_out(f"{utc_text(datetime.now(UTC))}  watch ends")
+                at = await _watch_rollout(plan, journal, location, ended, front)
+            else:
+                at = None
+    print_out(f"{utc_text(at or datetime.now(UTC))}  watch ends")
     return Exit.OK
 
 
@@ -80,7 +85,7 @@ async def _wait_for_open(plan: Plan, journal: Journal, location: JournalLocation
     changes = journal.watch()
     try:
         while not ended.is_set():
-            if journal.open_run(plan.rollout) is not None:
+            if open_run(journal, plan.rollout) is not None:
                 return True
             if not is_announced:
                 cause = f"no rollout of {plan.rollout} is open in journal {location}"
@@ -101,8 +106,8 @@ async def _wait_for_open(plan: Plan, journal: Journal, location: JournalLocation
 
 async def _watch_rollout(
     plan: Plan, journal: Journal, location: JournalLocation, ended: asyncio.Event, front: gates.GateFront
-) -> None:
-    """Poll, and print every change, until the rollout is closed or `ended` is set."""
+) -> datetime:
+    """Poll, and print every change, until the rollout is closed or `ended` is set; the time by its clock then."""
     printer = Printer()
     before: State | None = None
     closed = asyncio.Event()
@@ -118,16 +123,22 @@ async def _watch_rollout(
     config = engine_config(plan, journal, location, observing=True, gate_token=gates.token_from_environment())
     engine = await Engine.open(config, show)
     engine.start()
-    front.attach(engine, lambda line: printer.put(f"{utc_text(datetime.now(UTC))}  {line}"))
+    front.attach(engine, lambda line: printer.put(f"{utc_text(_time_of(engine))}  {line}"))
     try:
         tasks = {asyncio.ensure_future(closed.wait()), asyncio.ensure_future(ended.wait())}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
+        return _time_of(engine)
     finally:
         front.detach()
         await engine.close()
         printer.end()
+
+
+def _time_of(engine: Engine) -> datetime:
+    """The time by an engine's clock, which is right where this host's is not."""
+    return engine.state().as_of or datetime.now(UTC)
 
 
 @with_exit_codes
@@ -142,7 +153,7 @@ def wait_command(options: argparse.Namespace) -> int:
     if not location.exists():
         return _refuse_unopened(plan, location)
     with closing(open_to_read(location)) as journal:
-        if journal.open_run(plan.rollout) is None:
+        if open_run(journal, plan.rollout) is None:
             return _result_of_last_run(plan, location, journal, options.until)
         return asyncio.run(_wait_until(plan, location, journal, options.until, options.timeout))
 
@@ -157,7 +168,7 @@ def _result_of_last_run(plan: Plan, location: JournalLocation, journal: Journal,
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _refuse_unopened(plan, location)
-    return _condition_result(State.of(resume(journal, runs[0], plan.path).rollout), condition)
+    return _condition_result(State.of(resume(journal, runs[0], plan.path, Depth.NEWEST).rollout), condition)
 
 
 def _condition_result(state: State, condition: str) -> int:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from adapters import registry
@@ -40,6 +42,7 @@ from adapters.contract import (
 from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
+from console.engine.corrected_clock import CorrectedClock
 from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
@@ -252,6 +255,8 @@ def connect_backend(
         state_dir=state_dir,
         changed=lambda: changed(spec.name),
     )
+    if isinstance(clock, CorrectedClock):
+        context = replace(context, report_time=partial(clock.learn_backend, spec.name))
     targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
     backend = registry.connect(spec.adapter, spec.options, context, targets)
     if isinstance(backend, RedactingBackend):

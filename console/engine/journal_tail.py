@@ -32,7 +32,7 @@ class Tail:
 
 def append_and_read(journal: Journal, state: State, event: Event, fence: int | None) -> Tail:
     """Append `event`, then read the tail. Raises as Journal.append."""
-    journal.append(state.rollout, event, fence=fence)
+    journal.append(state.rollout, event, fence=fence, seen=state.last_seq)
     return read_tail(journal, state)
 
 

@@ -15,15 +15,15 @@ from typing import TypeVar
 
 from adapters.contract import BackendError, Clock, TargetReading
 from console.engine.backends import Backends
+from console.engine.replay import Depth, replay_rollout
+from console.engine.runs import runs_of
 from console.engine.store import PATIENCE_S
 from console.engine.workers import JournalThread
 from console.events.evidence import Actor
-from console.events.kinds import DecisionTaken, Event, RolloutOpened
+from console.events.kinds import Event, RolloutOpened
 from console.journal.contract import Conflict, Journal, JournalError, JournalTimeout, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
-from console.plan.loader import parse
 from console.plan.nouns import Plan, Target
-from console.plan.problems import PlanError
 from console.state.derived_stages import with_stages
 from console.state.folding import blank, fold
 from console.state.inference import infer
@@ -83,50 +83,40 @@ class Joined:
     """Why the journal cannot be written; None if it can."""
 
 
-def resume(journal: Journal, rollout: str, path: str) -> Joined:
+def resume(
+    journal: Journal,
+    rollout: str,
+    path: str,
+    depth: Depth = Depth.ALL,
+    on_judging: Callable[[int], None] | None = None,
+) -> Joined:
     """Return the state of a rollout in the journal.
 
-    Its own plan, with every event and sample folded.
+    Its own plan, with every event folded, and samples as far as `depth` says.
+
+    Args:
+        on_judging: called with the number of samples that are judged first, where that takes a moment.
 
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
     """
-    entries = journal.history(rollout)
-    plans: dict[str, Plan] = {}
-    for entry in entries:
-        event = entry.event
-        if isinstance(event, RolloutOpened | DecisionTaken) and event.plan_text is not None:
-            plan = _parse_recorded(event.plan_text, path, rollout)
-            plans[plan.digest] = plan
-    if not plans:
-        raise JournalUnavailable(f"journal: {rollout} has no opening")
-    state = blank(next(iter(plans.values())), rollout, plans)
-    for entry in entries:
-        state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
-    return Joined(state, max((entry.sample or 0 for entry in entries), default=0))
+    replayed = replay_rollout(journal, rollout, path, depth, on_judging)
+    return Joined(replayed.state, replayed.sample)
 
 
-def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
-    try:
-        return parse(text, path)
-    except PlanError as error:
-        raise JournalUnavailable(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
-
-
-def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Joined:
+def begin(journal: Journal, plan: Plan, event: RolloutOpened, depth: Depth = Depth.SHOWN) -> Joined:
     """Record the opening, or resume a run that another console opened first.
 
     Raises:
         JournalUnavailable: the journal cannot be written.
     """
-    while (rollout := journal.open_run(plan.rollout)) is None:
-        rollout = journal.next_run(plan.rollout)
+    while (runs := runs_of(journal, plan.rollout)).open is None:
         try:
-            seq = journal.append(rollout, event)
+            seq = journal.append(runs.next, event)
         except Conflict:
             continue
-        return Joined(fold(blank(plan, rollout), event, seq))
-    return resume(journal, rollout, plan.path)
+        return Joined(fold(blank(plan, runs.next), event, seq))
+    return resume(journal, runs.open, plan.path, depth)
 
 
 class Joining:
@@ -136,12 +126,23 @@ class Joining:
         thread: the one in which the journal is used.
         hurry_s: how long the journal may take to say which run is open, after which an opening waits for its append
             no longer than any other event of a rollback does; None: as long as the journal itself allows.
+        depth: how much of the recorded samples to take in.
+        on_judging: see `resume`; called in the journal's thread.
     """
 
-    def __init__(self, journal: Journal, thread: JournalThread, hurry_s: float | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        thread: JournalThread,
+        hurry_s: float | None,
+        depth: Depth = Depth.SHOWN,
+        on_judging: Callable[[int], None] | None = None,
+    ) -> None:
         self._journal = journal
         self._thread = thread
         self._hurry_s = hurry_s
+        self._depth = depth
+        self._on_judging = on_judging
         self._known_runs: tuple[str | None, str] | None = None
         """(open run, next run) as the journal had them before it was written to."""
 
@@ -155,12 +156,13 @@ class Joining:
             self._known_runs = await self._ask_journal(partial(_runs, self._journal, plan.rollout), self._hurry_s)
         rollout, coming = self._known_runs
         if rollout is not None:
-            return await self._ask_journal(partial(resume, self._journal, rollout, plan.path), None)
+            work = partial(resume, self._journal, rollout, plan.path, self._depth, self._on_judging)
+            return await self._ask_journal(work, None)
         event = await opening_event(plan, backends, clock, actor, version)
         absent = self._journal.reason if isinstance(self._journal, UnavailableJournal) else None
         patience_s = None if absent is None and self._hurry_s is None else PATIENCE_S
         try:
-            begun = await self._ask_journal(partial(begin, self._journal, plan, event), patience_s)
+            begun = await self._ask_journal(partial(begin, self._journal, plan, event, self._depth), patience_s)
             return replace(begun, is_new=True)
         except JournalUnavailable as error:
             broken = absent if isinstance(error, JournalTimeout) else str(error)
@@ -195,8 +197,8 @@ class Joining:
 
 def _runs(journal: Journal, plan: str) -> tuple[str | None, str]:
     """(open run of a plan or None, that run or the next one)."""
-    rollout = journal.open_run(plan)
-    return rollout, rollout or journal.next_run(plan)
+    runs = runs_of(journal, plan)
+    return runs.open, runs.open or runs.next
 
 
 def _retrieve(call: asyncio.Future[_T]) -> None:

@@ -22,6 +22,8 @@ from console.state.succession import move_lines
 
 CHECK_S = 1.0
 """How often the file is looked at."""
+OBSERVER_CHECKS = 5
+"""How many times more rarely an observing console looks: it accepts no plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class PlanFileWatch:
         """Check until cancelled."""
         while True:
             await self.check()
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(CHECK_S * (OBSERVER_CHECKS if self._store.state.local.observing else 1))
 
     async def check(self) -> None:
         """Read the file again if it was touched, and show its difference."""

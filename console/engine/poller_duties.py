@@ -57,7 +57,13 @@ class PollerDuties:
         """Record each change of a verdict's state once; the first of a stage only if it is definite."""
         for name, entry in assessed.metrics.items():
             verdict = entry.verdict
-            if verdict is None or verdict.idle or entry.read_at is None or entry.said == verdict.state.value:
+            if (
+                verdict is None
+                or verdict.idle
+                or entry.read_at is None
+                or entry.unjudged
+                or entry.said == verdict.state.value
+            ):
                 continue
             if entry.said is None and verdict.state is VerdictState.UNSURE:
                 continue

@@ -38,6 +38,12 @@ class SampleWriter:
         """Number of the last sample that is folded, or that this console wrote."""
         self._waiting: list[tuple[int, SourceRead]] = []
         """Each with the fence under which it was taken."""
+        self._is_writing = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no sample waits or is being written."""
+        return not self._waiting and not self._is_writing
 
     def add(self, event: SourceRead, fence: int) -> None:
         """Have a sample written by the next `flush`."""
@@ -50,6 +56,7 @@ class SampleWriter:
             batch = [event for of, event in self._waiting if of == fence]
             self._waiting = [entry for entry in self._waiting if entry[0] != fence]
             work = partial(_append, self._journal, rollout=rollout, batch=batch, fence=fence, after=self.last)
+            self._is_writing = True
             try:
                 self.last = max(self.last, await self._thread.run(work))
             except Fenced:
@@ -57,6 +64,8 @@ class SampleWriter:
             except JournalUnavailable as error:
                 self._on_health(str(error))
                 return
+            finally:
+                self._is_writing = False
         self._on_health(None)
 
 

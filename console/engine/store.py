@@ -28,6 +28,8 @@ from console.engine.workers import JournalThread
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
+from console.state.belief import fold_stored, unbelieved_line
+from console.state.checkpoint import SampleParts, with_sample_parts, with_unjudged
 from console.state.folding import fold, skip_event, with_plan
 from console.state.local import JournalHealth, LocalState
 from console.state.values import RolloutState, State
@@ -252,6 +254,23 @@ class StateStore:
         """The part of the state that events make, without this console's own."""
         return self._rollout
 
+    @property
+    def last_sample(self) -> int:
+        """Number of the last sample that is folded, or that this console wrote."""
+        return self._samples.last
+
+    def count_unjudged(self, count: int) -> None:
+        """Show that `count` recorded samples are not judged yet."""
+        self._set_rollout(with_unjudged(self._rollout, count))
+
+    def lay_over(self, parts: SampleParts, seq: int, sample: int) -> bool:
+        """Take over what the samples up to one place of the record make; False unless the state is at that place."""
+        is_there = (self._rollout.last_seq, self._samples.last) == (seq, sample)
+        if not is_there or self.unwritten.count or not self._samples.is_idle:
+            return False
+        self._set_rollout(with_sample_parts(self._rollout, parts))
+        return True
+
     def know_plan(self, plan: Plan) -> None:
         """Add a plan that an event may name by its digest."""
         self._set_rollout(with_plan(self._rollout, plan))
@@ -269,14 +288,14 @@ class StateStore:
             if entry.sample is not None:
                 if entry.sample > self._samples.last:
                     self._samples.last = entry.sample
-                    self._fold(entry.event, None)
+                    self._fold_stored(entry.event, None)
                 continue
             if entry.seq <= self.state.last_seq:
                 continue
             if entry.event.id in self._ahead and not isinstance(entry.event, _FOLDED_AGAIN):
                 self._set_rollout(skip_event(self._rollout, entry.seq))
                 continue
-            self._fold(entry.event, entry.seq)
+            self._fold_stored(entry.event, entry.seq)
 
     async def _hold(self, event: Event, is_observation: bool) -> None:
         entry = UnwrittenEvent(event, is_observation)
@@ -294,6 +313,16 @@ class StateStore:
         if seq is None or event.id not in self._ahead:  # else it was logged when it was folded ahead
             self._events.log(self.state.rollout, event)
         self._set_rollout(fold(self._rollout, event, seq))
+
+    def _fold_stored(self, event: Event, seq: int | None) -> None:
+        """Fold an event that the journal returned, if it can be believed."""
+        before = self._rollout.unbelieved_count
+        after = fold_stored(self._rollout, event, seq)
+        if after.unbelieved_count > before:
+            _log.warning("%s", unbelieved_line(after), extra={"seq": seq})
+        elif seq is None or event.id not in self._ahead:  # else it was logged when it was folded ahead
+            self._events.log(self.state.rollout, event)
+        self._set_rollout(after)
 
     def _set_health(self, broken: str | None) -> None:
         late = (

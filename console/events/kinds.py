@@ -237,6 +237,11 @@ class SourceRead(_Event):
     targets: tuple[str, ...] = ()
     """Targets that were read; a changed one also has a TargetObserved."""
     skew_s: float | None = None
+    mono_s: float | None = None
+    """When it answered, in seconds since the boot of the polling console's machine; None: from an older console, or
+    read by one that does not poll."""
+    boot: str = ""
+    """Id of that boot: seconds of two boots say nothing about each other."""
 
 
 class Unrecognized(_Event):
@@ -245,6 +250,19 @@ class Unrecognized(_Event):
     kind: Literal["unrecognised"] = "unrecognised"
     said_kind: str
     body: dict[str, Any] = {}
+
+
+class Unbelieved(_Event):
+    """A stored row that no console can have written: set aside and shown, without effect. Never stored itself."""
+
+    kind: Literal["unbelieved"] = "unbelieved"
+    said_kind: str
+    """Kind by its column."""
+    reason: str
+    by: str
+    """Who wrote it: the login that the server stamped, else the user that the row names; may be empty."""
+    move: int | None = None
+    """Number of the forward move that the row takes away from others, or None."""
 
 
 Event = (
@@ -266,11 +284,12 @@ Event = (
     | Escalated
     | SourceRead
     | Unrecognized
+    | Unbelieved
 )
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 _foreign: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(Event)) - {"unrecognised"}
+KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(Event)) - {"unrecognised", "unbelieved"}
 """Every kind that this version knows."""
 
 

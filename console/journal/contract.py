@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
@@ -59,6 +59,30 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A cache of what the samples of a rollout make, up to one place of the record."""
+
+    seq: int
+    """The last event before that place."""
+    sample: int
+    """Number of the last sample before it; 0: none."""
+    digest: str
+    """Of the body and of everything that it was made from, hex."""
+    body: bytes
+    chain: str = ""
+    """Hash of event `seq` as the journal has it now; ignored on write."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTail:
+    """The newest samples after a place of the record."""
+
+    entries: list[JournalEntry]
+    left_out: int
+    """Number of older ones after that place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One rollout in the journal."""
 
@@ -67,6 +91,23 @@ class Run:
     opened_by: str
     closed: bool
     decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One run of a plan by its rows alone, whether they can be believed or not."""
+
+    rollout: str
+    number: int
+    position: int
+    """Place of its first opening in the whole journal."""
+    closed_position: int | None
+    """Place of its first closing; None without one."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether an event says that it has ended."""
+        return self.closed_position is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +160,8 @@ class Presence:
     """Seconds since its last heartbeat, by the journal's own clock; ignored on write."""
     login: str = ""
     """Database login of the person (PostgreSQL: session_user); empty in SQLite."""
+    clock_s: float = 0.0
+    """Seconds that its host's clock is ahead of the time that it uses instead; 0 while it uses its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +203,14 @@ class Watch(Protocol):
         """End a wait under way, from any thread."""
 
 
+@runtime_checkable
+class TimedJournal(Protocol):
+    """A journal whose server has a clock of its own. Raises JournalUnavailable."""
+
+    def server_time(self) -> datetime | None:
+        """The server's time, UTC; None while the server cannot be asked."""
+
+
 class Journal(Protocol):
     """An append-only record of rollouts, shared by the consoles of a room.
 
@@ -173,7 +224,7 @@ class Journal(Protocol):
     def identity(self, actor: Actor) -> str:
         """The identity under which approvals by `actor`, this console's operator, are stored."""
 
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         """Record an event durably and return its seq.
 
         An event whose id is already recorded is not recorded again: its seq is returned.
@@ -183,10 +234,11 @@ class Journal(Protocol):
             event: the event to record.
             fence: fence of the lease under which it was observed; None for events that need no lease (decisions,
                 requests, notes).
+            seen: number of the last event that the console knows: a forward move conflicts with a closing after it.
 
         Raises:
-            Conflict: its forward move is already taken, its rollout was closed before a forward move, or a run of the
-                plan is open already.
+            Conflict: its forward move is already taken, its rollout was closed before a forward move, or the rollout
+                that it opens has events already.
             Fenced: the lease was taken over since.
         """
 
@@ -200,17 +252,40 @@ class Journal(Protocol):
     def tail(self, rollout: str, after: int) -> list[JournalEntry]:
         """Events with a seq above `after`, in order."""
 
-    def tail_samples(self, rollout: str, after: int) -> list[JournalEntry]:
-        """Samples with a number above `after`, in recorded order."""
+    def tail_samples(self, rollout: str, after: int, most: int | None = None) -> list[JournalEntry]:
+        """Samples with a number above `after`, in recorded order; the first `most` of them unless None."""
+
+    def newest_samples(self, rollout: str, after: int, most: int) -> SampleTail:
+        """The last `most` samples with a number above `after`, in recorded order."""
+
+    def reader(self) -> Journal:
+        """The same journal over a connection of its own, for a thread of its own that only reads; to be closed."""
+
+    def checkpoint(self, rollout: str) -> StoredCheckpoint | None:
+        """The rollout's checkpoint; None if there is none, or if the journal has no place for one."""
+
+    def save_checkpoint(self, rollout: str, checkpoint: StoredCheckpoint, *, fence: int) -> None:
+        """Replace the rollout's checkpoint; a power cut may lose it.
+
+        Raises:
+            Fenced: the lease was taken over since.
+            JournalUnavailable: also where it is larger than the database takes.
+        """
 
     def history(self, rollout: str) -> list[JournalEntry]:
         """Events and samples merged into recorded order."""
 
+    def plan_runs(self, plan: str) -> list[StoredRun]:
+        """The runs of a plan name by their rows alone, in the order in which they were opened."""
+
+    def has_rows(self, rollout: str) -> bool:
+        """Whether there is an event of that rollout."""
+
     def open_run(self, plan: str) -> str | None:
-        """The open rollout of a plan name, or None."""
+        """The open rollout of a plan name by its rows alone, or None; `console.engine.runs` says which is believed."""
 
     def next_run(self, plan: str) -> str:
-        """The id of a plan's next rollout: plan name, slash, run number."""
+        """The id of a plan's next rollout by the rows alone: plan name, slash, run number."""
 
     def runs(self) -> list[Run]:
         """Every rollout, newest first."""
@@ -268,11 +343,15 @@ class Journal(Protocol):
     def approvals(self, rollout: str) -> list[SignedApproval]:
         """Approvals of a rollout with a proven author, oldest first."""
 
-    def watch(self) -> Watch:
-        """A watch over this journal; it connects at the first wait."""
+    def watch(self, noticed_s: float = 0.1) -> Watch:
+        """A watch over this journal; it connects at the first wait.
+
+        Args:
+            noticed_s: seconds within which a change should be noticed; longer is cheaper.
+        """
 
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
-        """Remove the samples of a closed rollout and return their number.
+        """Remove the samples of a closed rollout, and its checkpoint; return the number of samples.
 
         Events are never removed.
 

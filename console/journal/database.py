@@ -73,7 +73,10 @@ class DatabaseJournal(ABC):
 
     tail = query(reading.tail)
     tail_samples = query(reading.tail_samples, LONG_S)
+    newest_samples = query(reading.newest_samples, LONG_S)
     history = query(reading.history, LONG_S)
+    plan_runs = query(reading.plan_runs)
+    has_rows = query(reading.has_rows)
     open_run = query(reading.open_run)
     next_run = query(reading.next_run)
     runs = query(reading.runs, LONG_S)

@@ -173,3 +173,19 @@ def m006_chain(db: Database) -> None:
         BEGIN SELECT RAISE(ABORT, 'the journal is chained, and this program is too old to write it'); END
         """
     )
+
+
+@schema()
+def m007_checkpoints(db: Database) -> None:
+    """A cache per rollout of what its samples make: overwritten, and no part of the record."""
+    db.execute(
+        """
+        CREATE TABLE checkpoints (
+            rollout TEXT PRIMARY KEY,
+            seq     INTEGER NOT NULL,        -- of the last event before it
+            sample  INTEGER NOT NULL,        -- id of the last sample before it
+            digest  TEXT NOT NULL,           -- of the body and of everything that it was made from
+            body    BLOB NOT NULL
+        ) STRICT
+        """
+    )

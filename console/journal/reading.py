@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
-from console.events.kinds import Event, decode
+from console.events.kinds import DecisionTaken, RequestMade, RequestSettled
+from console.journal.belief import EVENT_COLUMNS, MOST_SEQ, believable_event, believable_sample, is_seq
 from console.journal.chain import PAGE, Row
-from console.journal.contract import DecisionRow, JournalEntry, Run
-from console.journal.sanitize import sanitize_body, sanitize_value
+from console.journal.contract import DecisionRow, JournalEntry, Run, SampleTail, StoredCheckpoint, StoredRun
+from console.journal.sanitize import sanitize_value
 
+_SAMPLES_AFTER = "SELECT id, after_seq, body FROM warroom.samples WHERE rollout = %s AND id > %s"
 _LOWEST = -(2**63)
+SEQ_RANGE = f"seq > %s AND seq < {MOST_SEQ:d}"
+"""The events after a number, without those that were written by hand beyond all numbers."""
+MOST_SKIPPED = 100
+"""Ids of runs without an opening, one after the other, that are passed over."""
+_RUN_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _COLUMNS = ", ".join(field.name for field in fields(Row))
 _SQLITE_WORDS = {"warroom.": "", "%s": "?", "position": "id", "login": "NULL"}
 """SQLite has no schemas and no logins, marks a value otherwise, and numbers the whole journal by the row id."""
@@ -50,86 +58,163 @@ def in_sqlite(statement: str) -> str:
 
 def tail(connection: Connection, rollout: str, after: int) -> list[JournalEntry]:
     """Events with a seq above `after`, in order."""
-    question = "SELECT seq, kind, body, login FROM warroom.events WHERE rollout = %s AND seq > %s ORDER BY seq"
+    question = f"SELECT {EVENT_COLUMNS} FROM warroom.events WHERE rollout = %s AND {SEQ_RANGE} ORDER BY seq"  # noqa: S608
     rows = connection.execute(question, [rollout, after]).fetchall()
-    return [JournalEntry(seq, _event(kind, body, login)) for seq, kind, body, login in rows]
+    return [JournalEntry(row[0], believable_event(*row[1:])) for row in rows if is_seq(row[0])]
 
 
-def _event(kind: str, body: str, login: str | None) -> Event:
-    """A stored event; its author's login is the one that the server stamped, if it did."""
-    event = decode(kind, sanitize_body(body))
-    if login is None or event.who is None or event.who.login == login:
-        return event
-    return event.model_copy(update={"who": replace(event.who, login=login)})
+def tail_samples(connection: Connection, rollout: str, after: int, most: int | None = None) -> list[JournalEntry]:
+    """Samples with a number above `after`, in recorded order; the first `most` of them unless None."""
+    limit = "" if most is None else f" LIMIT {most:d}"
+    question = f"{_SAMPLES_AFTER} ORDER BY id{limit}"
+    return _samples(connection.execute(question, [rollout, after]).fetchall())
 
 
-def tail_samples(connection: Connection, rollout: str, after: int) -> list[JournalEntry]:
-    """Samples with a number above `after`, in recorded order."""
-    question = "SELECT id, after_seq, body FROM warroom.samples WHERE rollout = %s AND id > %s ORDER BY id"
-    rows = connection.execute(question, [rollout, after]).fetchall()
-    return [JournalEntry(seq, decode("source_read", sanitize_body(body)), number) for number, seq, body in rows]
+def newest_samples(connection: Connection, rollout: str, after: int, most: int) -> SampleTail:
+    """The last `most` samples with a number above `after`, in recorded order."""
+    question = f"{_SAMPLES_AFTER} ORDER BY id DESC LIMIT {most:d}"
+    rows = connection.execute(question, [rollout, after]).fetchall()[::-1]
+    if len(rows) < most:
+        return SampleTail(_samples(rows), 0)
+    counting = "SELECT count(*) FROM warroom.samples WHERE rollout = %s AND id > %s AND id < %s"
+    [left_out] = connection.execute(counting, [rollout, after, rows[0][0]]).fetchone()
+    return SampleTail(_samples(rows), int(left_out))
+
+
+def _samples(rows: list[Any]) -> list[JournalEntry]:
+    return [JournalEntry(seq, believable_sample(body), number) for number, seq, body in rows if is_seq(seq)]
+
+
+def checkpoint(connection: Connection, rollout: str) -> StoredCheckpoint | None:
+    """The rollout's checkpoint with the hash of the event that it follows, or None."""
+    question = """
+        SELECT c.seq, c.sample, c.digest, c.body, e.hash FROM warroom.checkpoints c
+        JOIN warroom.events e ON e.rollout = c.rollout AND e.seq = c.seq WHERE c.rollout = %s
+        """
+    row = connection.execute(question, [rollout]).fetchone()
+    return None if row is None else StoredCheckpoint(row[0], row[1], row[2], bytes(row[3]), row[4])
 
 
 def history(connection: Connection, rollout: str) -> list[JournalEntry]:
     """Events and samples of a rollout in recorded order."""
+    samples = _samples(connection.execute(f"{_SAMPLES_AFTER} ORDER BY id", [rollout, -1]).fetchall())
+    found = [*tail(connection, rollout, -1), *samples]
+    return sorted(found, key=lambda entry: (entry.seq, entry.sample or 0))
+
+
+def is_closed(connection: Connection, rollout: str, after: int = 0) -> bool:
+    """Whether an event after number `after` says that the rollout has ended."""
+    question = "SELECT 1 FROM warroom.events WHERE rollout = %s AND kind = 'rollout_closed' AND seq > %s LIMIT 1"
+    return connection.execute(question, [rollout, after]).fetchone() is not None
+
+
+def plan_runs(connection: Connection, plan: str) -> list[StoredRun]:
+    """The runs of a plan by their rows alone, in the order of their numbers."""
+    # "0" comes after "/", by bytes: a range of the index, not a scan of every rollout
     question = """
-        SELECT seq, 0 AS sample, seq AS number, kind, body, login FROM warroom.events WHERE rollout = %s
-        UNION ALL
-        SELECT after_seq, 1, id, 'source_read', body, NULL FROM warroom.samples WHERE rollout = %s
-        ORDER BY 1, 2, 3
+        SELECT o.rollout, min(o.position),
+               (SELECT min(c.position) FROM warroom.events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed')
+        FROM warroom.events o WHERE o.kind = 'rollout_opened' AND o.rollout > %s AND o.rollout < %s GROUP BY o.rollout
         """
-    return [
-        JournalEntry(seq, _event(kind, body, login), number if sample else None)
-        for seq, sample, number, kind, body, login in connection.execute(question, [rollout, rollout]).fetchall()
-    ]
+    found = []
+    for rollout, position, closing in connection.execute(question, [f"{plan}/", f"{plan}0"]).fetchall():
+        name, _, number = str(rollout).rpartition("/")
+        if name == plan and _RUN_NUMBER.fullmatch(number):
+            found.append(StoredRun(rollout, int(number), position, closing))
+    return _in_sequence(sorted(found, key=lambda run: run.number))
 
 
-def is_closed(connection: Connection, rollout: str) -> bool:
-    """Whether the rollout has ended."""
-    question = "SELECT 1 FROM warroom.events WHERE rollout = %s AND kind = 'rollout_closed' LIMIT 1"
+def _in_sequence(runs: list[StoredRun]) -> list[StoredRun]:
+    """The runs that were opened one after the other: each after the end of the one before it, without a leap."""
+    found: list[StoredRun] = []
+    for run in runs:
+        last = found[-1] if found else None
+        if run.number > (1 if last is None else last.number + 1) + MOST_SKIPPED:
+            break
+        if last is None or (last.closed_position is not None and run.position > last.closed_position):
+            found.append(run)
+    return found
+
+
+def has_rows(connection: Connection, rollout: str) -> bool:
+    """Whether the journal holds an event of that rollout."""
+    question = "SELECT 1 FROM warroom.events WHERE rollout = %s LIMIT 1"
     return connection.execute(question, [rollout]).fetchone() is not None
 
 
-def _last_run(connection: Connection, plan: str) -> int:
-    """The number of a plan's last run; 0 before the first."""
-    # "0" comes after "/", by bytes: a range of the index, not a scan of every rollout
-    question = "SELECT rollout FROM warroom.events WHERE kind = 'rollout_opened' AND rollout > %s AND rollout < %s"
-    rows = connection.execute(question, [f"{plan}/", f"{plan}0"]).fetchall()
-    return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows), default=0)
-
-
 def open_run(connection: Connection, plan: str) -> str | None:
-    """The open rollout of a plan name, or None."""
-    number = _last_run(connection, plan)
-    rollout = f"{plan}/{number}"
-    return None if number == 0 or is_closed(connection, rollout) else rollout
+    """The open rollout of a plan name by the rows alone, or None."""
+    return next((run.rollout for run in plan_runs(connection, plan) if not run.closed), None)
 
 
 def next_run(connection: Connection, plan: str) -> str:
-    """The id of a plan's next rollout."""
-    return f"{plan}/{_last_run(connection, plan) + 1}"
+    """The id of a plan's next rollout: the first without rows after the last run."""
+    runs = plan_runs(connection, plan)
+    number = (runs[-1].number if runs else 0) + 1
+    while has_rows(connection, f"{plan}/{number}"):
+        number += 1
+    return f"{plan}/{number}"
 
 
 def runs(connection: Connection) -> list[Run]:
-    """Every rollout, newest first."""
+    """Every rollout, newest first; those whose opening no warroom wrote are left out."""
     question = """
         SELECT o.rollout, o.at, coalesce(o.who, ''),
                EXISTS (SELECT 1 FROM warroom.events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
                (SELECT count(*) FROM warroom.events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
         FROM warroom.events o WHERE o.kind = 'rollout_opened' ORDER BY o.position DESC
         """
-    return [
-        Run(sanitize_value(rollout), datetime.fromisoformat(at), sanitize_value(who), bool(is_over), decisions)
-        for rollout, at, who, is_over, decisions in connection.execute(question).fetchall()
-    ]
+    found: dict[str, Run] = {}
+    for rollout, at, who, is_over, decided in connection.execute(question).fetchall():
+        name, slash, number = str(rollout).rpartition("/")
+        try:
+            opened_at = datetime.fromisoformat(at)
+        except (ValueError, TypeError):
+            continue
+        if name and slash and _RUN_NUMBER.fullmatch(number):  # of several openings the first counts, it comes last here
+            run = Run(sanitize_value(rollout), opened_at, sanitize_value(str(who)), bool(is_over), decided)
+            found.pop(rollout, None)
+            found[rollout] = run
+    return list(found.values())
 
 
 def decisions(connection: Connection, rollout: str | None = None) -> list[DecisionRow]:
     """Decisions of one rollout or of all, oldest first."""
-    columns = "rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome, id"
-    chosen, values = ("", []) if rollout is None else ("WHERE rollout = %s", [rollout])
-    question = f"SELECT {columns} FROM warroom.decisions {chosen} ORDER BY at, seq"  # noqa: S608 - constants
-    return [DecisionRow(*map(sanitize_value, row)) for row in connection.execute(question, values).fetchall()]
+    rollouts = [rollout] if rollout is not None else [run.rollout for run in runs(connection)]
+    found = [row for each in rollouts for row in _decisions_of(each, tail(connection, each, 0))]
+    return sorted(found, key=lambda row: (row.at, row.seq))
+
+
+def _decisions_of(rollout: str, entries: list[JournalEntry]) -> list[DecisionRow]:
+    outcomes: dict[str, str] = {}
+    requests: dict[str, list[RequestMade]] = {}
+    for entry in entries:
+        if isinstance(entry.event, RequestMade):
+            requests.setdefault(entry.event.decision, []).append(entry.event)
+        elif isinstance(entry.event, RequestSettled):
+            outcomes.setdefault(entry.event.request, entry.event.outcome.value)
+    found = []
+    for entry in entries:
+        event = entry.event
+        if not isinstance(event, DecisionTaken):
+            continue
+        calls = (f"{made.target} {outcomes.get(made.id, 'not settled')}" for made in requests.get(event.id, ()))
+        found.append(
+            DecisionRow(
+                rollout=rollout,
+                seq=entry.seq,
+                at=event.at.isoformat(timespec="milliseconds"),
+                who=event.who.user if event.who is not None else "",
+                verb=event.verb.value,
+                stage=event.stage,
+                subject=event.subject,
+                reason=event.reason,
+                override=event.override,
+                outcome=", ".join(calls) or "recorded",
+                id=event.id,
+            )
+        )
+    return found
 
 
 def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:

@@ -21,15 +21,26 @@ from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
-from console.journal.contract import JournalUnavailable, Lease, NotPermitted, Presence, SignedApproval, UnsignedApproval
+from console.journal.contract import (
+    JournalUnavailable,
+    Lease,
+    NotPermitted,
+    Presence,
+    SignedApproval,
+    StoredCheckpoint,
+    UnsignedApproval,
+)
 from console.journal.database import DatabaseJournal, as_unavailable
 from console.journal.migrations import schema
 from console.journal.moment import Moment
 from console.journal.moment import now as moment
-from console.journal.watch import SqliteWatch
+from console.journal.watch import NOTICED_S, SqliteWatch
 
 BUSY_MS = 2000
 """Time an append waits for other writers before the journal counts as unavailable, in ms."""
+
+_LENIENT_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Text of a column; one that is not UTF-8 must not make the others unreadable."""
 
 _T = TypeVar("_T")
 
@@ -59,7 +70,7 @@ class SqliteJournal(DatabaseJournal):
     """
 
     cautions: tuple[str, ...] = ()
-    errors = (sqlite3.Error, OSError, ValueError)
+    errors = (sqlite3.Error, OSError, ValueError, OverflowError)
 
     def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
         self.path = self.place = path
@@ -94,6 +105,7 @@ class SqliteJournal(DatabaseJournal):
                 on_failure.callback(connection.close)
                 _to_wal(connection)
                 connection.execute("PRAGMA synchronous = FULL")
+                connection.text_factory = _LENIENT_TEXT
                 self._db = Database(connection, execute_plugins=False)
                 if schema.pending(self._db):
                     self._migrate()
@@ -144,10 +156,10 @@ class SqliteJournal(DatabaseJournal):
         return approvals.identity_of_uid(actor.uid)
 
     @as_unavailable
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         """Record an event with synchronous FULL; see `Journal.append`."""
         with self._writing("event") as connection:
-            return recording.append_event(SqliteStatements(connection), rollout, event, fence, login=None)
+            return recording.append_event(SqliteStatements(connection), rollout, event, fence, seen, login=None)
 
     @as_unavailable
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
@@ -155,6 +167,28 @@ class SqliteJournal(DatabaseJournal):
         with self._writing("samples", "NORMAL") as connection:  # samples may be lost in a power cut; events may not
             found = recording.sample_rows(SqliteStatements(connection), rollout, samples, fence)
             connection.executemany(reading.in_sqlite(recording.INSERT_SAMPLE), found)
+
+    def reader(self) -> SqliteJournal:
+        """The same file, opened to read; see `Journal.reader`."""
+        return SqliteJournal(self.path, read_only=True)
+
+    @as_unavailable
+    def checkpoint(self, rollout: str) -> StoredCheckpoint | None:
+        """The rollout's checkpoint; None also in a file of an older warroom that is only read."""
+        connection = self._db.conn
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone() is None:
+            return None
+        return reading.checkpoint(SqliteStatements(connection), rollout)
+
+    @as_unavailable
+    def save_checkpoint(self, rollout: str, checkpoint: StoredCheckpoint, *, fence: int) -> None:
+        """Replace the rollout's checkpoint with synchronous NORMAL; see `Journal.save_checkpoint`."""
+        with self._writing("checkpoint", "NORMAL") as connection:
+            recording.check_fence(SqliteStatements(connection), rollout, fence)
+            connection.execute(
+                "INSERT OR REPLACE INTO checkpoints (rollout, seq, sample, digest, body) VALUES (?, ?, ?, ?, ?)",
+                [rollout, checkpoint.seq, checkpoint.sample, checkpoint.digest, checkpoint.body],
+            )
 
     def read(self, work: Callable[[reading.Connection], _T], within_s: float) -> _T:
         """The result of the query `work`; a file needs no deadline."""
@@ -220,9 +254,9 @@ class SqliteJournal(DatabaseJournal):
         """Approvals of a rollout with a proven author, oldest first."""
         return approvals.read_approvals(approvals.folder_of(self.path), rollout)
 
-    def watch(self) -> SqliteWatch:
+    def watch(self, noticed_s: float = NOTICED_S) -> SqliteWatch:
         """A watch over the file and its approvals."""
-        return SqliteWatch(self.path)
+        return SqliteWatch(self.path, noticed_s)
 
     @as_unavailable
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
@@ -244,11 +278,7 @@ def read_rows(connection: sqlite3.Connection, rollout: str | None, after: int | 
     """
     if not any(name == "prev" for _, name, *_ in connection.execute("PRAGMA table_info(events)")):
         raise ValueError("an older warroom made it without a chain; open it once where it can be written")
-    factory, connection.text_factory = connection.text_factory, partial(str, encoding="utf-8", errors="surrogateescape")
-    try:
-        return reading.rows(SqliteStatements(connection), rollout, after)
-    finally:
-        connection.text_factory = factory
+    return reading.rows(SqliteStatements(connection), rollout, after)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
@@ -263,6 +293,7 @@ def _readable(uri: str) -> sqlite3.Connection:
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(connection.close)
         connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        connection.text_factory = _LENIENT_TEXT
         on_failure.pop_all()
     return connection
 

@@ -11,13 +11,15 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import datetime
 from functools import wraps
 from itertools import chain, repeat
 from typing import Concatenate, ParamSpec, TypeVar
 
 from console.events.evidence import Actor
-from console.journal.contract import Journal, JournalUnavailable, Watch
+from console.journal.contract import Journal, JournalUnavailable, SampleTail, TimedJournal, Watch
 from console.journal.deferred import run_into
+from console.journal.watch import NOTICED_S
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -84,9 +86,19 @@ class UnavailableJournal:
         """The id of a plan's next rollout; run 1 while unreadable."""
         return f"{plan}/1" if self._journal is None else self._journal.next_run(plan)
 
-    def watch(self) -> Watch:
+    def reader(self) -> Journal:
+        """A reader of the readable journal. Raises JournalUnavailable while there is none."""
+        if self._journal is None:
+            raise JournalUnavailable(self.reason)
+        return self._journal.reader()
+
+    def server_time(self) -> datetime | None:
+        """The time of the readable journal's server; None without one."""
+        return self._journal.server_time() if isinstance(self._journal, TimedJournal) else None
+
+    def watch(self, noticed_s: float = NOTICED_S) -> Watch:
         """A watch over the readable journal, else an idle one."""
-        return _IdleWatch() if self._journal is None else self._journal.watch()
+        return _IdleWatch() if self._journal is None else self._journal.watch(noticed_s)
 
     def close(self) -> None:
         """Close the journal that was opened, if any."""
@@ -95,7 +107,11 @@ class UnavailableJournal:
 
     tail = _reading(Journal.tail, list)
     tail_samples = _reading(Journal.tail_samples, list)
+    newest_samples = _reading(Journal.newest_samples, lambda: SampleTail([], 0))
+    checkpoint = _reading(Journal.checkpoint, lambda: None)
     history = _reading(Journal.history, list)
+    plan_runs = _reading(Journal.plan_runs, list)
+    has_rows = _reading(Journal.has_rows, lambda: False)
     open_run = _reading(Journal.open_run, lambda: None)
     runs = _reading(Journal.runs, list)
     decisions = _reading(Journal.decisions, list)
@@ -106,6 +122,7 @@ class UnavailableJournal:
     approvals = _reading(Journal.approvals, list)
     append = _writing(Journal.append)
     append_samples = _writing(Journal.append_samples)
+    save_checkpoint = _writing(Journal.save_checkpoint)
     lease = _writing(Journal.lease)
     release = _writing(Journal.release)
     heartbeat = _writing(Journal.heartbeat)

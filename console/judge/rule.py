@@ -14,7 +14,7 @@ from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
 from console.judge.reason import Reason, dominant_model, flow_of, onset_of
 from console.judge.track import MetricWord, Track
-from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictContext, VerdictState
+from console.judge.verdict import NOT_JUDGED, SILENT, ArmTotals, Verdict, VerdictContext, VerdictState
 from console.plan.nouns import Metric
 
 _T = TypeVar("_T")
@@ -24,8 +24,9 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
     """The verdict of one metric.
 
     The first that applies: a latched FAIL; stale (no fresh sample from either arm), no_data (one arm is silent while
-    the other flows, or nothing was ever read), no_data and idle (nothing is exposed), unsure (a query error), no_data
-    (both arms have samples, but none that can be compared), unsure (a partial answer), then the evidence's own state.
+    the other flows, or nothing was ever read), no_data and idle (nothing is exposed), unsure (recorded samples are not
+    judged yet), unsure (a query error), no_data (both arms have samples, but none that can be compared), unsure (a
+    partial answer), then the evidence's own state.
     """
     if track is None:
         result = Verdict(metric.name, VerdictState.UNSURE, "nothing judged yet", detail=MetricWord.WARMING_UP)
@@ -48,6 +49,8 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
         if not result.canary.n:
             result = replace(result, baseline=here.level)
         return replace(_with_state(result, VerdictState.NO_DATA, "nothing is exposed: not judged"), idle=True)
+    if here.unjudged:
+        return replace(_with_state(result, VerdictState.UNSURE, unjudged_text(here.unjudged)), detail=NOT_JUDGED)
     if here.problem is not None:
         return _with_state(result, VerdictState.UNSURE, f"query failed: {here.problem}")
     if track is not None and (mute := track.silence_reason(here.tick_s, here.stale_after_s)) is not None:
@@ -55,6 +58,11 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
     if here.partial is not None and result.state is VerdictState.PASS:
         return _with_state(result, VerdictState.UNSURE, f"partial data: {here.partial}")
     return result
+
+
+def unjudged_text(count: int) -> str:
+    """The words for `count` recorded samples that no track has."""
+    return "1 recorded sample is not judged yet" if count == 1 else f"{count:,} recorded samples are not judged yet"
 
 
 def _with_state(result: Verdict, state: VerdictState, reason: str) -> Verdict:

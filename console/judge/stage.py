@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from adapters.contract import Buckets, Counts, Reading
 from console.judge.latch import FAIL_AT, NOT_TRIVIAL
 from console.judge.track import MetricWord, Track
-from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
+from console.judge.verdict import NOT_JUDGED, StageVerdict, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 
@@ -53,8 +53,9 @@ def stage_verdict(
     if (failed := _failing_metric(metrics, verdicts, tracks, mean)) is not None:
         return say(StageWord.FAIL, f"{failed}: {verdicts[failed].reason}", failed)
     for metric in critical:
-        if verdicts[metric.name].state in (VerdictState.NO_DATA, VerdictState.STALE):
-            return say(StageWord.HOLD, f"{metric.name}: {verdicts[metric.name].reason}", metric.name)
+        found = verdicts[metric.name]
+        if found.state in (VerdictState.NO_DATA, VerdictState.STALE) or found.detail == NOT_JUDGED:
+            return say(StageWord.HOLD, f"{metric.name}: {found.reason}", metric.name)
     if mismatch is not None:
         return say(StageWord.HOLD, f"TRAFFIC MISMATCH: the canary gets {mismatch * 100:.2g} % of the requests")
     for metric in critical:

@@ -10,6 +10,9 @@ from enum import StrEnum
 SILENT = "silent"
 """The detail of a FAIL whose data has stopped."""
 
+NOT_JUDGED = "NOT JUDGED"
+"""The detail of an unsure verdict whose recorded samples are not judged yet."""
+
 
 class VerdictState(StrEnum):
     """The five states of a metric; only `pass` counts as a pass."""
@@ -50,8 +53,8 @@ class Verdict:
     brief: str = ""
     """The part of the reason that state, ratio and odds do not give: the beginning, the time left."""
     detail: str = ""
-    """For `unsure` its kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE; for a pass what it excludes ("<2x"); for a FAIL
-    whose data has stopped `SILENT`."""
+    """For `unsure` its kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE, NOT JUDGED; for a pass what it excludes ("<2x");
+    for a FAIL whose data has stopped `SILENT`."""
     evidence: float | None = None
     """Odds to one against "no worse than the baseline"; None before anything was judged."""
     ready: float | None = None
@@ -91,6 +94,8 @@ class VerdictContext:
     tick_s: float = 10.0
     left_s: float = math.inf
     """Rest of the stage's time in seconds; 0 when it is over."""
+    unjudged: int = 0
+    """Recorded samples that the track lacks."""
     level: ArmTotals = ArmTotals()
     """The baseline's own level, for display while there is no canary to pair it with."""
 

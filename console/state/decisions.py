@@ -18,6 +18,7 @@ from console.state.checklist import (
     skip_step,
 )
 from console.state.derived_stages import mark_stage, stages_at
+from console.state.escalation import after_act
 from console.state.judging import apply_override, enter_stage
 from console.state.plan_change import change_plan
 from console.state.raising import marked_as_lowering
@@ -33,8 +34,15 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
 
 
-def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -> RolloutState:
-    """The state after a decision; its requests come as events of their own."""
+def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None, said_at: datetime) -> RolloutState:
+    """The state after a decision; its requests come as events of their own.
+
+    Args:
+        state: before it.
+        event: dated by the time that the rollout goes by.
+        seq: its number in the journal.
+        said_at: the time that its author gave.
+    """
     known = next((entry for entry in state.decisions if entry.id == event.id), None)
     if known is not None:  # it was held in memory and has now reached the journal
         decisions = tuple(replace(entry, seq=seq) if entry.id == event.id else entry for entry in state.decisions)
@@ -42,7 +50,8 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
     entry = DecisionState(
         id=event.id,
         seq=seq,
-        at=event.at,
+        at=said_at,
+        recorded_at=None if said_at == event.at else event.at,
         who=event.who,
         verb=event.verb,
         stage=event.stage,
@@ -52,6 +61,8 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
         subject=event.subject,
         automatic=event.automatic,
     )
+    if event.who is not None and not event.automatic:
+        state = after_act(state, event.at)
     why = pen.why_void(state, event) or _why_overtaken(state, event)
     if why:
         entry = replace(entry, outcome="refused", void=why)
@@ -141,11 +152,12 @@ def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:
         return state
     known = len(state.requests)
     entry = confirm_reading(state, entry, event.at)
-    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
+    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known, accepted_after=known)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 
-def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
+def apply_request_made(state: RolloutState, event: RequestMade, said_at: datetime) -> RolloutState:
+    """The state after a request; `said_at`: the time that its author gave, by whose clock `send_by` is."""
     if event.id in state.requests:
         return state
     request = RequestState(
@@ -156,7 +168,8 @@ def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
         setting=event.setting,
         action=event.action,
         step=event.step,
-        at=event.at,
+        at=said_at,
+        recorded_at=None if said_at == event.at else event.at,
         send_by=event.send_by,
         deadline_s=event.deadline_s,
         calls=event.calls,

@@ -66,5 +66,7 @@ class LocalState:
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
     cautions: tuple[str, ...] = ()
     """Warnings about the backends and the journal of this console: a line each in every decision."""
+    clock: str | None = None
+    """How far this host's clock is off and whose time is used instead, one line; None while its own is."""
     fault: str | None = None
     """A fault of this console itself, one line; None while all its tasks run."""

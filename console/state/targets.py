@@ -38,11 +38,8 @@ def latest_request(state: RolloutState, target: str) -> RequestState | None:
 
     Not one that was refused, nor one from before the operator accepted an external change of the target.
     """
-    accepted = (d.at for d in reversed(state.decisions) if d.verb is Verb.ACCEPT and d.subject == target)
-    since = next(accepted, None)
-    for request in reversed(tuple(state.requests.values())):
-        if since is not None and request.at < since:
-            return None
+    first = state.targets[target].accepted_after if target in state.targets else 0
+    for request in reversed(tuple(state.requests.values())[first:]):
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
             return request
     return None
@@ -188,7 +185,7 @@ def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> 
     requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
     hold = timedelta(seconds=state.plan.hold_s)
-    late = decision is None or at - decision.at > hold
+    late = decision is None or at - decision.happened_at > hold
     trouble: list[str] = []
     waiting = refused = False
     for name in missing:

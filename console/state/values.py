@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -116,6 +116,8 @@ class TargetState:
     """How many requests there were when it came to its step: its next move is explained by later ones alone."""
     hand_after: int = 0
     """The same for a pause by hand: its end is explained by a resume from this request on."""
+    accepted_after: int = 0
+    """How many requests there were when an external change of it was last accepted."""
     back: Setting | None = None
     """For a target that is kept from an earlier plan: the setting of that plan's own rollback steps."""
     hides_judgement: bool = False
@@ -136,8 +138,8 @@ class TargetState:
 @dataclass(frozen=True, slots=True)
 class MetricState:
     metric: Metric
-    ledger: tuple[Reading, ...] = ()
-    """Ticks, oldest first, one per tick start; a missing tick is a gap."""
+    ledger: Sequence[Reading] = ()
+    """Ticks, oldest first, one per tick start; a missing tick is a gap. By samples a `Ledger`."""
     canary_at: datetime | None = None
     baseline_at: datetime | None = None
     read_at: datetime | None = None
@@ -150,6 +152,8 @@ class MetricState:
     """The evidence of the final ticks since the canary was first exposed; None before."""
     overrides: tuple[datetime, ...] = ()
     """When a FAIL of this metric was overridden: the first tick that begins after that is judged without it."""
+    unjudged: int = 0
+    """Recorded samples that were not folded: until they are, the metric is not judged."""
     late: int = 0
     """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None
@@ -185,6 +189,25 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """The last poll that was recorded, on two clocks of the console that polls."""
+
+    at: datetime
+    mono_s: float
+    """Seconds since the boot of its machine."""
+    boot: str
+
+    def since(self, before: Poll) -> float:
+        """Seconds since another poll; 0 if that was one of another machine."""
+        return self.mono_s - before.mono_s if self.boot == before.boot else 0.0
+
+    @property
+    def lead_s(self) -> float:
+        """How far its time is ahead of the clock that counts from the boot."""
+        return self.at.timestamp() - self.mono_s
+
+
+@dataclass(frozen=True, slots=True)
 class SourceState:
     """One backend being polled."""
 
@@ -206,6 +229,16 @@ class NoteState:
     kind: str
     """note, verdict, source, drift, step, request, gate, pen, called, unrecognised"""
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnbelievedRow:
+    """A row of the journal that was set aside."""
+
+    seq: int
+    by: str
+    """Its login, else the user that it names; may be empty."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +305,14 @@ class RolloutState:
     """Fresh, unhalted seconds of the stage we stand on."""
     clocked_at: datetime | None = None
     """Up to when the bake clock has been reckoned."""
+    polled: Poll | None = None
+    """The last poll; None in recordings whose polls have no time since a boot."""
+    latest_at: datetime | None = None
+    """The latest time that an event gave since that poll."""
+    acted_at: datetime | None = None
+    """When a person last decided or noted anything."""
+    decided_before: int = 0
+    """How many decisions there were when the stage we stand on was confirmed."""
     plans: Mapping[str, Plan] = field(default_factory=dict, repr=False)
     """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
     pen: Pen = field(default_factory=Pen)
@@ -280,6 +321,10 @@ class RolloutState:
     called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
     unrecognised: int = 0
+    unbelieved: tuple[UnbelievedRow, ...] = ()
+    """The first rows of the journal that no console can have written: set aside, without effect."""
+    unbelieved_count: int = 0
+    """How many there are."""
     last_seq: int = 0
 
     @property

@@ -69,8 +69,8 @@ async def test_a_server_restarted_between_decision_and_call_loses_and_doubles_no
     class Restarting(PostgresJournal):
         """A real journal whose server is restarted after each decision, before the request is written."""
 
-        def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
-            seq = super().append(rollout, event, fence=fence)
+        def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
+            seq = super().append(rollout, event, fence=fence, seen=seen)
             if event.kind == "decision_taken":
                 server.restart()
             return seq

@@ -19,13 +19,21 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import reading
 from console.journal import recording as shared
-from console.journal.contract import JournalUnavailable, NotPermitted, Presence, SignedApproval, UnsignedApproval
+from console.journal.contract import (
+    JournalUnavailable,
+    NotPermitted,
+    Presence,
+    SignedApproval,
+    StoredCheckpoint,
+    UnsignedApproval,
+)
 from console.journal.database import LONG_S, DatabaseJournal, as_unavailable, query
 from console.journal.postgres import guards, recording, room, schema
 from console.journal.postgres.connection import Connection, ConnectionLost, ManagedConnection
 from console.journal.postgres.url import Url
 from console.journal.postgres.watch import PostgresWatch
 from console.journal.presence import presence_values
+from console.journal.watch import NOTICED_S
 
 PATIENCE_S = 5.0
 """Time an append tries to replace a lost connection, in seconds: a server restart takes one or two."""
@@ -77,13 +85,13 @@ class PostgresJournal(DatabaseJournal):
         return room.identity_of_login(self._connection.login)
 
     @as_unavailable
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         """Record an event, reconnecting for up to `PATIENCE_S`; see `Journal.append`."""
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 with self._connection.call() as connection:
-                    return recording.append_event(connection, rollout, event, fence, self._connection.login)
+                    return recording.append_event(connection, rollout, event, fence, seen, self._connection.login)
             except psycopg.errors.UniqueViolation:  # another program wrote without the lock: read again
                 if time.monotonic() > until:
                     raise
@@ -102,10 +110,29 @@ class PostgresJournal(DatabaseJournal):
         with self._connection.call() as connection:
             recording.append_samples(connection, rollout, samples, fence)
 
+    def reader(self) -> PostgresJournal:
+        """The same journal over another connection; see `Journal.reader`."""
+        return PostgresJournal(self.url)
+
+    @as_unavailable
+    def checkpoint(self, rollout: str) -> StoredCheckpoint | None:
+        """The rollout's checkpoint; None also for a role that may not read any."""
+        try:
+            return self.read(lambda connection: reading.checkpoint(connection, rollout), LONG_S)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+            return None
+
+    @as_unavailable
+    def save_checkpoint(self, rollout: str, checkpoint: StoredCheckpoint, *, fence: int) -> None:
+        """Replace the rollout's checkpoint; see `Journal.save_checkpoint`."""
+        with self._connection.call(LONG_S) as connection:
+            recording.save_checkpoint(connection, rollout, checkpoint, fence)
+
     alterations = query(guards.alterations)
     lease = query(room.take_lease)
     current_lease = query(room.current_lease)
     present = query(room.present)
+    server_time = query(room.server_time)
     approvals = query(room.approvals)
 
     @as_unavailable
@@ -141,8 +168,8 @@ class PostgresJournal(DatabaseJournal):
                 return entry
         raise JournalUnavailable(f"journal {self.url}: the approval was written, but cannot be read back")
 
-    def watch(self) -> PostgresWatch:
-        """A watch over a second connection that listens."""
+    def watch(self, noticed_s: float = NOTICED_S) -> PostgresWatch:
+        """A watch over a second connection that listens: the server announces changes at once."""
         return PostgresWatch(self.url)
 
     @as_unavailable

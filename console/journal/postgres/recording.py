@@ -14,11 +14,12 @@ import psycopg
 from adapters.failpoints import failpoint
 from console.events.kinds import Event, SourceRead
 from console.journal import recording
+from console.journal.contract import Fenced, StoredCheckpoint
 from console.journal.postgres.connection import Connection
 from console.journal.postgres.schema import LOCK
 
 
-def append_event(connection: Connection, rollout: str, event: Event, fence: int | None, login: str) -> int:
+def append_event(connection: Connection, rollout: str, event: Event, fence: int | None, seen: int, login: str) -> int:
     """Record an event at the end of its rollout and return its seq.
 
     Raises:
@@ -29,7 +30,7 @@ def append_event(connection: Connection, rollout: str, event: Event, fence: int 
     with _under_lock(connection):
         if fence is not None:  # prevents a takeover until the transaction ends
             _lock_rollout(connection, rollout)
-        seq = recording.append_event(connection, rollout, event, fence, login)
+        seq = recording.append_event(connection, rollout, event, fence, seen, login)
         failpoint("event written")
     failpoint("event committed")
     return seq
@@ -64,6 +65,19 @@ def append_samples(connection: Connection, rollout: str, batch: Sequence[SourceR
         cursor.executemany(recording.INSERT_SAMPLE, recording.sample_rows(connection, rollout, batch, fence))
         failpoint("samples written")
     failpoint("samples committed")
+
+
+def save_checkpoint(connection: Connection, rollout: str, checkpoint: StoredCheckpoint, fence: int) -> None:
+    """Replace the rollout's checkpoint, by a function that demands the lease's fence. Raises Fenced."""
+    failpoint("checkpoint begins")
+    values = [rollout, fence, checkpoint.seq, checkpoint.sample, checkpoint.digest, checkpoint.body]
+    with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = off")
+        row = connection.execute("SELECT warroom.save_checkpoint(%s, %s, %s, %s, %s, %s)", values).fetchone()
+        failpoint("checkpoint written")
+    failpoint("checkpoint committed")
+    if row is None or not row[0]:
+        raise Fenced(f"another console polls {rollout} now")
 
 
 def _lock_rollout(connection: Connection, rollout: str) -> None:

@@ -2,7 +2,7 @@
 
 Its owner creates it once (`warroom journal init`). Every other role needs USAGE on the schema, SELECT and INSERT on
 three tables and SELECT on the others: `GRANTS`. No role needs UPDATE or DELETE: functions that run as the owner
-overwrite leases and presence. The list is append-only: a released migration is never edited.
+overwrite leases, presence and checkpoints. The list is append-only: a released migration is never edited.
 
 The server itself stamps every row with session_user. It refuses an event whose hash does not match its values and the
 event before it. A role with these rights can therefore add events under its own name, and nothing else.
@@ -220,7 +220,52 @@ CREATE TRIGGER samples_tell AFTER INSERT ON warroom.samples FOR EACH STATEMENT E
 CREATE TRIGGER approvals_tell AFTER INSERT ON warroom.approvals FOR EACH STATEMENT EXECUTE FUNCTION warroom.tell();
 """
 
-MIGRATIONS = (_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY)
+_M006_CHECKPOINTS = """
+CREATE TABLE warroom.checkpoints (
+    rollout text COLLATE "C" PRIMARY KEY,
+    seq     bigint NOT NULL,                 -- of the last event before it
+    sample  bigint NOT NULL,                 -- id of the last sample before it
+    digest  text NOT NULL,                   -- of the body and of everything that it was made from
+    body    bytea NOT NULL
+);
+
+DO $$
+DECLARE
+    reader record;
+BEGIN
+    FOR reader IN
+        SELECT DISTINCT grantee FROM information_schema.role_table_grants
+        WHERE table_schema = 'warroom' AND table_name = 'leases' AND privilege_type = 'SELECT'
+    LOOP
+        IF reader.grantee = 'PUBLIC' THEN
+            GRANT SELECT ON warroom.checkpoints TO PUBLIC;
+        ELSE
+            EXECUTE format('GRANT SELECT ON warroom.checkpoints TO %I', reader.grantee);
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION warroom.save_checkpoint(
+    of_rollout text, by_fence bigint, at_seq bigint, at_sample bigint, its_digest text, its_body bytea
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF octet_length(its_body) > 16777216 OR octet_length(its_digest) > 64 THEN
+        RAISE EXCEPTION 'the checkpoint is too large' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    PERFORM pg_advisory_xact_lock(2002874994, hashtext(of_rollout));
+    IF NOT EXISTS (SELECT 1 FROM warroom.leases l WHERE l.rollout = of_rollout AND l.fence = by_fence) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO warroom.checkpoints AS c (rollout, seq, sample, digest, body)
+    VALUES (of_rollout, at_seq, at_sample, its_digest, its_body)
+    ON CONFLICT (rollout) DO UPDATE SET
+        seq = excluded.seq, sample = excluded.sample, digest = excluded.digest, body = excluded.body;
+    RETURN true;
+END $$;
+"""
+
+MIGRATIONS = (_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY, _M006_CHECKPOINTS)
 
 _BEGINNING = """
 CREATE SCHEMA IF NOT EXISTS warroom;
@@ -233,7 +278,8 @@ CREATE TABLE IF NOT EXISTS warroom.migrations (
 GRANTS = """
 GRANT USAGE ON SCHEMA warroom TO {role};
 GRANT SELECT, INSERT ON warroom.events, warroom.samples, warroom.approvals TO {role};
-GRANT SELECT ON warroom.decisions, warroom.leases, warroom.presence, warroom.migrations TO {role};
+GRANT SELECT ON warroom.decisions, warroom.leases, warroom.presence, warroom.migrations, warroom.checkpoints
+TO {role};
 """
 """Rights that a role needs to run warroom; leave out INSERT for a role that only reads."""
 

@@ -139,8 +139,8 @@ class _AckLoggingJournal:
         self._journal = journal
         self._file = file.open("ab", buffering=0)
 
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
-        seq = self._journal.append(rollout, event, fence=fence)
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
+        seq = self._journal.append(rollout, event, fence=fence, seen=seen)
         self._file.write(f"{event.id}\n".encode())
         return seq
 
@@ -160,9 +160,9 @@ class _SlowJournal:
         self._journal = journal
         self._seconds = seconds
 
-    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+    def append(self, rollout: str, event: Event, *, fence: int | None = None, seen: int = 0) -> int:
         time.sleep(self._seconds)
-        return self._journal.append(rollout, event, fence=fence)
+        return self._journal.append(rollout, event, fence=fence, seen=seen)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._journal, name)

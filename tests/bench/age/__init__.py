@@ -1,0 +1,1 @@
+"""How long an old rollout takes to open, beside the same with an empty journal."""
