@@ -67,8 +67,8 @@ class Shell:
         self.plan.write_text(text, encoding="utf-8")
 
     def arguments(self, command: str, *more: str) -> list[str]:
-        plan = [] if command == "log" else [str(self.plan)]
-        return [command, *plan, "--journal", str(self.journal), *more]
+        plan = [] if command.startswith("log") else [str(self.plan)]
+        return [*command.split(), *plan, "--journal", str(self.journal), *more]
 
     def run(self, command: str, *more: str) -> int:
         """Run a command; what it wrote stands in `out` and `err` until the next one."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.events.evidence import Actor
+from console.state.belief import unbelieved_line
 from console.state.requests import DecisionState
 from console.state.values import NoteState, State
 from widgets import format
 from widgets.glyphs import OUTCOMES
-from widgets.line import Line, Look, Piece, align_left
+from widgets.line import Line, Look, Piece, align_left, truncate
 from widgets.pane import Pane
 
 
@@ -24,9 +25,10 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     if height <= 0:
         return []
     found = entries(state) if state is not None else []
+    unbelieved = _unbelieved_lines(state, width)[: height - 1] if state is not None else []
     if state is None or not found:
-        return [(Piece("LOG", Look.TITLE), Piece("  nothing decided yet", Look.MUTED))]
-    shown = select_entries(found, height - 1)
+        return [(Piece("LOG", Look.TITLE), Piece("  nothing decided yet", Look.MUTED)), *unbelieved]
+    shown = select_entries(found, height - 1 - len(unbelieved))
     folded = sum(_is_noise(entry) for entry in found) - sum(_is_noise(entry) for entry in shown)
     older = len(found) - len(shown) - folded
     hidden = f", {older} older not shown" if older else ""
@@ -37,7 +39,13 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     if state.unrecognised:
         title.append(Piece(f"  {state.unrecognised} events of a newer version", Look.WARN))
     title.append(Piece(f"  newest first, UTC{hidden}", Look.MUTED))
-    return [tuple(title), *[_line(entry) for entry in shown]]
+    return [tuple(title), *unbelieved, *[_line(entry) for entry in shown]]
+
+
+def _unbelieved_lines(state: State, width: int) -> list[Line]:
+    """One line on the rows of the journal that are not believed: it stays, and takes no room from the verdict."""
+    text = unbelieved_line(state)
+    return [] if text is None else [(Piece(truncate(f"▲ {text}", width), Look.WARN),)]
 
 
 def _is_noise(entry: DecisionState | NoteState) -> bool:

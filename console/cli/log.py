@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.contract import Outcome
+from adapters.sanitize import one_line
 from console.cli.exits import Exit, with_exit_codes
+from console.cli.output import print_err
 from console.cli.paths import existing_journal, open_to_read
-from console.engine.opening import resume
-from console.engine.replay import Depth
+from console.engine.believed import BelievedRecord, believed_record
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
+from console.state.belief import rows_line
 from console.state.requests import DecisionState
 from console.state.values import RolloutState
 
@@ -60,28 +62,31 @@ def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
 
 
 def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
-    """The decisions and notes of `rollouts`, oldest first. Raises JournalUnavailable."""
+    """The decisions and notes of `rollouts`, oldest first; names rows that are not believed on stderr.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
+    """
     found = []
     for rollout in rollouts:
-        decided = {entry.id: entry for entry in journal.decisions(rollout)}
-        endings = _ending_texts(journal, rollout)
-        for entry in journal.tail(rollout, 0):
-            event = entry.event
-            if isinstance(event, Noted):
-                found.append(LogEntry(rollout, entry.seq, event))
-            elif isinstance(event, DecisionTaken):
-                outcome = decided[event.id].outcome
-                found.append(LogEntry(rollout, entry.seq, event, outcome, endings.get(event.id, outcome)))
+        record = believed_record(journal, rollout)
+        if (line := rows_line(record.unbelieved, len(record.unbelieved))) is not None:
+            print_err(f"warroom: {one_line(rollout)}: {line}; `warroom log verify` names them all")
+        found += _entries_of(journal, rollout, record)
     return sorted(found, key=lambda entry: (entry.event.at, entry.rollout, entry.seq))
 
 
-def _ending_texts(journal: Journal, rollout: str) -> dict[str, str]:
-    """Decision -> how it ended; empty where this version cannot read the rollout's plan."""
-    try:
-        state = resume(journal, rollout, rollout, Depth.EVENTS).rollout
-    except JournalUnavailable:
-        return {}
-    return {decision.id: _ending_text(state, decision) for decision in state.decisions}
+def _entries_of(journal: Journal, rollout: str, record: BelievedRecord) -> Iterator[LogEntry]:
+    decided = {row.id: row.outcome for row in journal.decisions(rollout)}
+    state = record.state
+    endings = {} if state is None else {entry.id: _ending_text(state, entry) for entry in state.decisions}
+    for entry in record.entries:
+        event = entry.event
+        if isinstance(event, Noted):
+            yield LogEntry(rollout, entry.seq, event)
+        elif isinstance(event, DecisionTaken):
+            outcome = decided.get(event.id, "recorded")
+            yield LogEntry(rollout, entry.seq, event, outcome, endings.get(event.id, outcome))
 
 
 def _ending_text(state: RolloutState, decision: DecisionState) -> str:

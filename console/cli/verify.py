@@ -1,17 +1,23 @@
-"""`warroom log verify`: walk the hash chain for the first break, and check that the database still refuses edits."""
+"""`warroom log verify`: walk the hash chain for the first break, and name the rows that are not believed.
+
+It also checks that the database still refuses edits.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 
 from adapters.sanitize import one_line
 from console.cli.exits import Exit, with_exit_codes
 from console.cli.paths import existing_journal, open_to_read
+from console.engine.believed import unbelieved_rows
 from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout
 from console.journal.contract import Journal
+from console.state.belief import row_text
 
 
 @with_exit_codes
@@ -25,17 +31,38 @@ def verify_command(options: argparse.Namespace) -> int:
         try:
             found = _walk(journal, options.rollout, pinned)
             altered = journal.alterations()
+            unbelieved = list(_unbelieved_texts(journal, options.rollout))
         except TypeError:  # the table was made again without column types
             _print_fault("CHAIN BROKEN: the table of events holds values that warroom never writes")
             return Exit.TAMPERED
     if found.events == 0 and found.flaw is None:
         return _report_empty(f"journal {location}", options.rollout, pinned)
     code = _report_chain(found, f"journal {location}" if options.rollout is None else options.rollout, pinned)
+    for text in unbelieved:
+        code = Exit.TAMPERED
+        _print_fault(f"not believed: {text}")
     if not altered:
         return code
     words = one_line("; ".join(altered))  # whatever the chain shows
     _print_fault(f"NOT GUARDED: {words}: events can be edited; docs/journal.md says how to repair it")
     return Exit.TAMPERED
+
+
+def _unbelieved_texts(journal: Journal, rollout: str | None) -> Iterator[str]:
+    """Name each row that is not believed, whether the chain holds it or not."""
+    rollouts = [rollout] if rollout is not None else _rollouts(journal)
+    for name, row in unbelieved_rows(journal, rollouts):
+        yield f"{one_line(name)} {row_text(row)}"
+
+
+def _rollouts(journal: Journal) -> list[str]:
+    """Every name of a rollout in the journal, in the order of their first events."""
+    names: dict[str, None] = {}
+    after: int | None = None
+    while page := journal.rows(None, after):
+        names.update(dict.fromkeys(row.rollout for row in page))
+        after = page[-1].position
+    return list(names)
 
 
 def _walk(journal: Journal, rollout: str | None, pinned: str | None) -> WalkResult:

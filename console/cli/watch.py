@@ -22,7 +22,7 @@ from console.cli.watch_lines import Printer, mode_and_stage, new_lines, utc_text
 from console.engine.engine import Engine
 from console.engine.opening import resume
 from console.engine.replay import Depth
-from console.engine.runs import open_run
+from console.engine.runs import open_run, runs_of
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.plan.loader import load
@@ -165,10 +165,10 @@ def _refuse_unopened(plan: Plan, location: JournalLocation) -> int:
 
 def _result_of_last_run(plan: Plan, location: JournalLocation, journal: Journal, condition: str) -> int:
     """The exit code without an open rollout: its last one may fulfill the condition."""
-    runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
-    if not runs:
+    last = runs_of(journal, plan.rollout).last
+    if last is None:
         return _refuse_unopened(plan, location)
-    return _condition_result(State.of(resume(journal, runs[0], plan.path, Depth.NEWEST).rollout), condition)
+    return _condition_result(State.of(resume(journal, last, plan.path, Depth.NEWEST).rollout), condition)
 
 
 def _condition_result(state: State, condition: str) -> int:

@@ -19,8 +19,6 @@ _SAMPLES_AFTER = "SELECT id, after_seq, body FROM warroom.samples WHERE rollout 
 _LOWEST = -(2**63)
 SEQ_RANGE = f"seq > %s AND seq < {MOST_SEQ:d}"
 """The events after a number, without those that were written by hand beyond all numbers."""
-MOST_SKIPPED = 100
-"""Ids of runs without an opening, one after the other, that are passed over."""
 _RUN_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _COLUMNS = ", ".join(field.name for field in fields(Row))
 _SQLITE_WORDS = {"warroom.": "", "%s": "?", "position": "id", "login": "NULL"}
@@ -121,19 +119,7 @@ def plan_runs(connection: Connection, plan: str) -> list[StoredRun]:
         name, _, number = str(rollout).rpartition("/")
         if name == plan and _RUN_NUMBER.fullmatch(number):
             found.append(StoredRun(rollout, int(number), position, closing))
-    return _in_sequence(sorted(found, key=lambda run: run.number))
-
-
-def _in_sequence(runs: list[StoredRun]) -> list[StoredRun]:
-    """The runs that were opened one after the other: each after the end of the one before it, without a leap."""
-    found: list[StoredRun] = []
-    for run in runs:
-        last = found[-1] if found else None
-        if run.number > (1 if last is None else last.number + 1) + MOST_SKIPPED:
-            break
-        if last is None or (last.closed_position is not None and run.position > last.closed_position):
-            found.append(run)
-    return found
+    return sorted(found, key=lambda run: run.number)
 
 
 def has_rows(connection: Connection, rollout: str) -> bool:

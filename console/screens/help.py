@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.judge.latch import FAIL_AT
+from console.state.belief import row_text
 from console.state.values import State
 from widgets import glyphs
 from widgets.evidence import NO_SIGN
@@ -40,7 +41,8 @@ _NUMBERS = {
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
     """Draw the help page: keys with their effects and why one is not possible now; then marks and numbers."""
     room = max(width - _CAP - _LABEL, 10)
-    lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
+    lines = [] if state is None else _unbelieved_rows(state, width)
+    lines.append((Piece("KEYS", Look.TITLE),))
     for key in KEYS:
         rows = rows_of(key.help, room)
         why = why_impossible(state, key.verb, observe) if key.verb is not None else None
@@ -63,6 +65,17 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
         ]
     dot = "p·promote: a dot instead of the space marks a key that is not possible now; press it to see why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
+
+
+def _unbelieved_rows(state: State, width: int) -> list[Line]:
+    """Draw every kept row of the journal that is not believed, with its reason."""
+    if not state.unbelieved_count:
+        return []
+    shown = [row_text(row) for row in state.unbelieved]
+    more = state.unbelieved_count - len(shown)
+    texts = [*shown, *([f"and {more:,} more: `warroom log verify` names them all"] if more else [])]
+    lines: list[Line] = [(Piece("ROWS OF THE JOURNAL THAT ARE NOT BELIEVED", Look.TITLE),)]
+    return lines + [(Piece(row, Look.WARN),) for text in texts for row in rows_of(text, width)]
 
 
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:

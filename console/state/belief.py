@@ -91,7 +91,7 @@ def _most_stages(state: RolloutState) -> int:
 def _set_aside(state: RolloutState, event: Event, seq: int | None, reason: str) -> RolloutState:
     if seq is None:  # a sample: dropped as if it had not been taken
         return state
-    row = UnbelievedRow(seq, _author(event), reason)
+    row = unbelieved_row(event, seq, reason)
     kept = (*state.unbelieved, row) if len(state.unbelieved) < MOST_ROWS else state.unbelieved
     taken = event.move if isinstance(event, kinds.Unbelieved | kinds.DecisionTaken) else None
     return replace(
@@ -103,6 +103,11 @@ def _set_aside(state: RolloutState, event: Event, seq: int | None, reason: str) 
         if taken is not None and 0 < taken - state.move <= MOST_AHEAD
         else state.move,  # the number is gone: a promote under it would lose against this row
     )
+
+
+def unbelieved_row(event: Event, seq: int, reason: str) -> UnbelievedRow:
+    """A row that is set aside for `reason`, or for its own where it has one."""
+    return UnbelievedRow(seq, _author(event), event.reason if isinstance(event, kinds.Unbelieved) else reason)
 
 
 def _author(event: Event) -> str:
@@ -121,8 +126,10 @@ def rows_line(rows: Sequence[UnbelievedRow], count: int, most: int = _SHOWN) -> 
     if not count:
         return None
     words = "1 row of the journal is" if count == 1 else f"{count:,} rows of the journal are"
-    shown = "; ".join(row_text(row) for row in rows[:most])
-    return f"{words} not believed: {shown}{f'; and {count - most:,} more' if count > most else ''}"
+    shown = [row_text(row) for row in rows[:most]]
+    if shown and count > len(shown):
+        shown.append(f"and {count - len(shown):,} more")
+    return f"{words} not believed{': ' if shown else ''}{'; '.join(shown)}"
 
 
 def row_text(row: UnbelievedRow) -> str:
