@@ -117,6 +117,14 @@ def connect(name: str, given: Mapping[str, object], context: Context, targets: S
     return backend
 
 
+def address(adapter: Adapter, given: Mapping[str, object]) -> str | None:
+    """The address that an adapter says for these options; None if it says none. Raises UnknownAdapter if it fails."""
+    if adapter.address is None:
+        return None
+    with _foreign_code(UnknownAdapter, f"adapter {adapter.name!r} failed to say its address"):
+        return one_line(adapter.address(adapter.options.model_validate(dict(given))), 500)
+
+
 def check_class(name: str) -> None:
     """Check an adapter's backend class without connecting: for a backend whose secrets are not here.
 

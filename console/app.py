@@ -34,7 +34,8 @@ from console.events.evidence import Verb
 from console.events.verbs import VERBS
 from console.logs.context import report_internal_error, traceback_hint
 from console.palette import KeyCommands
-from console.state.gates import waiting_step
+from console.state.before import asked_targets
+from console.state.gates import skippable_steps, waiting_step
 from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import offered_orders
@@ -242,14 +243,11 @@ class WarRoom(App[int]):
             return
         match verb:
             case Verb.PLACE:
-                from console.screens.ask import places
-
-                self._choose(verb, "Which stage does the rollout stand at?", places(state))
+                self._place(state)
             case Verb.ACCEPT:
                 self._choose(verb, "Accept which change?", _changes(state))
             case Verb.SKIP:
-                left = [entry.step.id for entry in state.checklist if not entry.is_over]
-                self._choose(verb, "Skip which step?", [(step, step) for step in left])
+                self._choose(verb, "Skip which step?", [(step, step) for step in skippable_steps(state)])
             case Verb.OFFER:
                 self._offer(state)
             case Verb.ORDER if not offered_orders(state):
@@ -264,6 +262,18 @@ class WarRoom(App[int]):
                 self._card(verb, None)
             case _:
                 assert_never(verb)
+
+    def _place(self, state: State) -> None:
+        """Ask for the stage, or for what a target was before."""
+        from console.screens.ask import ChoiceScreen, before_question, befores, places
+
+        if state.reached is None:
+            self._choose(Verb.PLACE, "Which stage does the rollout stand at?", places(state))
+            return
+        name = asked_targets(state)[0]
+        self.push_screen(
+            ChoiceScreen(state, before_question(state, name), befores(state, name)), partial(self._card, Verb.PLACE)
+        )
 
     def _offer(self, state: State) -> None:
         """Ask to whom the pen is offered, or whether it is left free."""

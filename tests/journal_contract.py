@@ -423,6 +423,16 @@ class RoomContract:
         watch.close()
         watch.wait(0.0)
 
+    def test_a_watch_is_not_woken_by_presence_and_leases(self, journal: Journal, other: Journal) -> None:
+        watch = journal.watch()
+        watch.wait(30.0)
+        other.heartbeat(RUN, presence("s1"))
+        other.lease(RUN, "s1", LONG_S)
+        other.leave(RUN, "s1")
+        assert watch.wait(0.5) is False
+        watch.close()
+        watch.wait(0.0)
+
     def test_a_wait_ends_when_its_watch_is_closed(self, journal: Journal) -> None:
         watch = journal.watch()
         watch.wait(30.0)

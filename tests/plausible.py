@@ -39,9 +39,17 @@ EDITED = (
         rollback=None,
         digest="one target",
     ),
+    replace(
+        PLAN,
+        targets={**PLAN.targets, EDGE: replace(PLAN.targets[EDGE], ref=replace(PLAN.targets[EDGE].ref, name="be_b"))},
+        rollback=None,
+        digest="elsewhere",
+    ),
 )
 """What the plan file may have become: by digest, one of these is accepted."""
-SUBJECTS = (None, "0", "1", "5", "99", "²", "plan", EDGE, FLAG, "tell-data", "edge-zero", "nothing")
+KEPT = ("edge-back", "edge@plan-1-back")
+BEFORE: tuple[dict[str, Setting], ...] = ({}, {}, {EDGE: Setting(5)}, {FLAG: OFF}, {EDGE: Setting(100), "no": OFF})
+SUBJECTS = (None, "0", "1", "5", "99", "²", "plan", EDGE, FLAG, "tell-data", "edge-zero", *KEPT, "nothing")
 STEPS = ("flag-off", "edge-zero", "tell-data", "edge-back", "nothing")
 SETTINGS = (Setting(0), Setting(1), Setting(5, on=True), Setting(100), OFF)
 
@@ -62,7 +70,14 @@ def _opening(told: Story, draw: st.DataObject) -> None:
     readings = tuple(reads(name, percent, told.at) for name in (EDGE, FLAG) if percent is not None)
     reached = draw.draw(st.sampled_from((None, 0, 1, 2, 5)))
     told.tell(
-        RolloutOpened(at=told.at, plan_digest=PLAN.digest, plan_text=PLAN.text, readings=readings, reached=reached)
+        RolloutOpened(
+            at=told.at,
+            plan_digest=PLAN.digest,
+            plan_text=PLAN.text,
+            readings=readings,
+            reached=reached,
+            asks_before=draw.draw(st.booleans()),
+        )
     )
 
 
@@ -75,7 +90,8 @@ def _decided(told: Story, draw: st.DataObject) -> None:
     plan: Plan = draw.draw(st.sampled_from(EDITED))
     subject = draw.draw(st.sampled_from(SUBJECTS))
     verb = draw.draw(st.sampled_from(Verb))
-    told.decide(verb, subject, plan if subject == "plan" else None, card=empty_card(verb, told.at))
+    before = draw.draw(st.sampled_from(BEFORE)) if verb is Verb.PLACE else {}
+    told.decide(verb, subject, plan if subject == "plan" else None, card=empty_card(verb, told.at), before=before)
 
 
 def _requested(told: Story, draw: st.DataObject) -> None:

@@ -124,6 +124,7 @@ class Story:
         reason: str = "",
         override: str | None = None,
         pen: int | None = None,
+        before: Mapping[str, Setting] | None = None,
     ) -> str:
         """A decision; returns its id. `pen`: the changes of the pen that its author had seen."""
         self.wait(1)
@@ -138,6 +139,7 @@ class Story:
             move=self.state.move + 1 if verb is Verb.PROMOTE else None,
             card=card or card_for(self.seen, verb, subject),
             subject=subject,
+            before=dict(before or {}),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
         )

@@ -6,6 +6,7 @@ sent, and a hook before each read and write that may wait, raise or look.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,11 +35,15 @@ Hook = Callable[[str], Awaitable[None]]
 
 
 class Options(BaseModel):
-    """No options but one that cannot be used."""
+    """Options that cannot be used, and an address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cannot: str = ""
+    needs: str = ""
+    """A variable of the environment without which it cannot be connected."""
+    host: str = ""
+    """Its address: targets at a host are "HOST/NAME" in the world; without one they have the plan's name."""
 
 
 async def at_once(_target: str) -> None:
@@ -84,14 +89,17 @@ def connect(options: Options, context: Context) -> ScriptedBackend:
 
     if options.cannot:
         raise ConnectError(f"{context.source}: {options.cannot}")
-    return ScriptedBackend(context.source, worlds.setdefault(context.state_dir, World()))
+    if options.needs and options.needs not in os.environ:
+        raise ConnectError(f"{context.source}: {options.needs} is not set")
+    return ScriptedBackend(context.source, worlds.setdefault(context.state_dir, World()), options.host)
 
 
 class ScriptedBackend:
     """All methods of the three Protocols."""
 
-    def __init__(self, source: str, world: World) -> None:
+    def __init__(self, source: str, world: World, host: str = "") -> None:
         self.source = source
+        self.host = host
         self.world = world
         self.closed = False
 
@@ -102,15 +110,18 @@ class ScriptedBackend:
     async def read_target(self, target: TargetRef) -> TargetReading:
         name = target.target
         percent, on, phase = self._standing(target)
-        self.world.reads.append(name)
-        await self.world.before_read(name)  # an answer that is slow tells what was, not what is
+        self.world.reads.append(self._key(target))
+        await self.world.before_read(self._key(target))  # an answer that is slow tells what was, not what is
         canary, baseline = self.world.versions.get(name, (None, None))
         return TargetReading(
             name, datetime.now(UTC), percent, on=on, phase=phase, versions=VersionsReading(canary, baseline)
         )
 
+    def _key(self, target: TargetRef) -> str:
+        return f"{self.host}/{target.name}" if self.host else target.target
+
     def _standing(self, target: TargetRef) -> tuple[float, bool | None, Phase]:
-        name = target.target
+        name = self._key(target)
         on = self.world.on.get(name, False) if target.kind is Kind.FLAGS else None
         return self.world.percent.get(name, 0.0), on, self.world.phase.get(name, Phase.UNKNOWN)
 
@@ -120,21 +131,21 @@ class ScriptedBackend:
         return (f"set {target.name} to {setting}",)
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        await self.world.before_write(target.target)
+        await self.world.before_write(self._key(target))
         if self.world.looks_at_permit:
             permit.check(self.source, "set_weight")
-        self.world.percent[target.target] = percent
-        self.world.writes.append(f"{target.target} {percent} %")
-        await self.world.after_write(target.target)
+        self.world.percent[self._key(target)] = percent
+        self.world.writes.append(f"{self._key(target)} {percent} %")
+        await self.world.after_write(self._key(target))
 
     async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
-        await self.world.before_write(target.target)
+        await self.world.before_write(self._key(target))
         permit.check(self.source, "set_flag")
         if setting.percent is not None:
-            self.world.percent[target.target] = setting.percent
-        self.world.on[target.target] = bool(setting.on)
-        self.world.writes.append(f"{target.target} {setting}")
-        await self.world.after_write(target.target)
+            self.world.percent[self._key(target)] = setting.percent
+        self.world.on[self._key(target)] = bool(setting.on)
+        self.world.writes.append(f"{self._key(target)} {setting}")
+        await self.world.after_write(self._key(target))
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         await self._hold("pause", target, permit, Phase.PAUSED)
@@ -143,11 +154,11 @@ class ScriptedBackend:
         await self._hold("resume", target, permit, Phase.PROGRESSING)
 
     async def _hold(self, verb: str, target: TargetRef, permit: Permit, phase: Phase) -> None:
-        await self.world.before_write(target.target)
+        await self.world.before_write(self._key(target))
         permit.check(self.source, verb)
-        self.world.phase[target.target] = phase
-        self.world.writes.append(f"{verb} {target.target}")
-        await self.world.after_write(target.target)
+        self.world.phase[self._key(target)] = phase
+        self.world.writes.append(f"{verb} {self._key(target)}")
+        await self.world.after_write(self._key(target))
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         await self.world.before_read("metrics")

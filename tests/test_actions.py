@@ -150,7 +150,7 @@ async def test_a_drift_that_is_undone_blocks_no_longer(tmp_path: Path) -> None:
     [
         (Verb.PLACE, "99", "the stage is known"),
         (Verb.ACCEPT, "api", "nothing has changed outside"),
-        (Verb.CONFIRM, "traffic", "no manual step is waiting"),
+        (Verb.CONFIRM, "traffic", "no rollback step waits for you"),
         (Verb.RESUME, None, "not halted"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -131,6 +132,20 @@ async def test_two_changes_are_accepted_one_by_one() -> None:
         assert "+ added     bake: 1m" in table.words()
         await table.press("y")
         assert [intent.subject for intent in table.engine.intents] == ["plan"]
+
+
+async def test_what_a_target_was_before_is_said_by_choice_and_card() -> None:
+    state = states.watching()
+    edge = replace(state.targets["edge"], asks_before=True, opening=states.reading("edge", 5))
+    async with war_room(replace(state, targets={**state.targets, "edge": edge})) as table:
+        assert "BEFORE UNKNOWN: edge read 5 % at the opening" in table.words()
+        await table.press("s")
+        assert "What was edge before?" in table.words()
+        await table.press("enter")
+        assert "edge was at 0 %: a rollback takes it back there" in table.words()
+        await table.press("y")
+        (intent,) = table.engine.intents
+        assert (intent.verb, intent.subject, intent.before) == (Verb.PLACE, None, ("edge=0",))
 
 
 async def test_an_ambiguous_opening_is_placed_by_choice_and_card() -> None:

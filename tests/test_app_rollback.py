@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adapters.contract import Setting
 from console.events.evidence import Verb
-from console.state.values import StepMark
+from console.plan.nouns import Step
+from console.state.values import StepMark, StepState
 from tests import states
 from tests.engine_port_fake import war_room
 from tests.states.pieces import with_local
@@ -57,6 +59,20 @@ async def test_r_confirms_a_manual_step_when_nothing_automatic_is_left() -> None
     ) as table:
         await table.press("r", *TELL_DATA, "enter")
         assert [(intent.verb, intent.subject) for intent in table.engine.intents] == [(Verb.CONFIRM, "tell-data")]
+
+
+async def test_r_opens_the_card_of_a_step_that_would_raise_exposure_and_its_id_sends_it() -> None:
+    step = Step("edge-back", {"edge": Setting(50)}, derived=True)
+    why = "would raise edge from 5 % to 50 %: type its id to send it, or skip it"
+    held = StepState(step, StepMark.WAITING, detail=why)
+    state = replace(states.rolling_back(), checklist=(held,), requests={})
+    async with war_room(with_local(state, running=False)) as table:
+        assert "edge-back would raise edge from 5 % to 50 %: r sends it, x skips" in table.words()
+        await table.press("r")
+        assert "waiting: would raise edge from 5 % to 50" in table.words()
+        assert "type edge-back first, then enter sends it" in table.words()
+        await table.press(*"edge", "minus", *"back", "enter")
+        assert [(intent.verb, intent.subject) for intent in table.engine.intents] == [(Verb.CONFIRM, "edge-back")]
 
 
 async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given() -> None:

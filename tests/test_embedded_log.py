@@ -49,7 +49,7 @@ async def test_worlds_of_other_names_are_apart(rig: Rig) -> None:
     await one.set_weight(CHECKOUT, 50, PERMIT)
     await other.set_weight(CHECKOUT, 5, PERMIT)
     assert (await one.read_target(CHECKOUT)).percent == 50
-    assert len(list(rig.state_dir.iterdir())) == 2
+    assert len(list(rig.state_dir.glob("*.jsonl"))) == 2
 
 
 def test_a_change_that_another_process_wrote_is_seen_at_once(tmp_path: Path) -> None:

@@ -53,9 +53,19 @@ def left_behind(room: Room, *, ago_s: float) -> RequestMade:
     return request
 
 
+class MinuteAgo(SystemClock):
+    """The machine's time, a minute ago."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(minutes=1)
+
+    def monotonic(self) -> float:
+        return super().monotonic() - 60.0
+
+
 async def visited(room: Room) -> None:
-    """A console opened the rollout and was left again."""
-    console = await room.console()
+    """A console opened the rollout a minute ago and was left again."""
+    console = await room.console(clock=MinuteAgo())
     await console.close()
 
 

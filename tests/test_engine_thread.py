@@ -20,6 +20,7 @@ from console.engine.config import EngineConfig
 from console.engine.thread import EngineThread
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
+from console.journal.contract import Journal
 from console.journal.sqlite import SqliteJournal
 from console.journal.unavailable import open_or_unavailable
 from console.logs.context import traceback_hint
@@ -88,10 +89,11 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
     """An engine in its thread, ended at the end whatever happened."""
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     journal = folder / "journal.db"
+    opened: list[Journal] = []
 
     def prepare() -> EngineConfig:
-        opened = open_or_unavailable(lambda: SqliteJournal(journal))
-        return EngineConfig(load(folder / "plan.yaml"), opened, SystemClock(), folder, "0")
+        opened.append(open_or_unavailable(lambda: SqliteJournal(journal)))
+        return EngineConfig(load(folder / "plan.yaml"), opened[-1], SystemClock(), folder, "0")
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
@@ -105,6 +107,8 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
         finally:
             desk.stop(leave=True)
             assert desk.join(PATIENCE_S)
+            for each in opened:
+                each.close()
             scripted_adapter.worlds.pop(folder, None)
 
 

@@ -28,6 +28,7 @@ from console.state.assessment import assess
 from console.state.card import card_for
 from console.state.folding import blank, fold
 from console.state.gates import gates_for, outside_changes, typed_word, why_not, why_unfit
+from console.state.raising import why_held
 from console.state.values import Mode, StageMark, State, StepMark
 from tests.plausible import SUBJECTS, happen, story
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, REFUSED, START, UNKNOWN, Story, empty_card, reads
@@ -310,14 +311,17 @@ def test_a_rollback_goes_on_by_the_plan_it_began_with() -> None:
     assert (state.plan, len(state.checklist)) == (PLAN, 3)
 
 
-def test_a_doubtful_call_to_a_target_that_the_plan_dropped_locks_nothing() -> None:
+def test_a_doubtful_call_to_a_target_that_the_plan_dropped_locks_nothing_once_it_is_let_go() -> None:
     story = Story().open().promote()
     decision = story.decide(Verb.PROMOTE)
     story.settle(story.send(decision, FLAG, Setting(5, on=True)), UNKNOWN, "timeout")
     plan = replace(
         PLAN, targets={EDGE: PLAN.targets[EDGE]}, stages=(PLAN.stages[0],), rollback=None, metrics={}, digest="new"
     )
-    assert replanned(story, plan).in_doubt == ()
+    story.state = replanned(story, plan)
+    assert [each.target for each in story.state.in_doubt] == ["new-checkout@plan-1"]
+    story.decide(Verb.SKIP, "new-checkout@plan-1-back", reason="its server is gone")
+    assert story.state.in_doubt == ()
 
 
 def test_an_accepted_plan_that_is_not_known_changes_nothing() -> None:
@@ -340,6 +344,11 @@ def see(state: State) -> None:
     assert (state.current is None) == (not state.reached)
     assert state.next is None or state.next.number == (state.reached or 0) + 1
     outside_changes(state)
+    assert set(state.targets) == set(state.plan.targets)
+    assert {entry.target.backend for entry in state.targets.values()} <= set(state.plan.backends)
+    if state.rollback is not None:
+        sendable = [entry for entry in state.checklist if entry.mark is StepMark.PENDING]
+        assert all(why_held(state, entry) is None for entry in sendable)
     done = all(entry.mark is StepMark.DONE for entry in state.checklist)
     if state.rollback is not None and state.checklist:
         assert (state.rolled_back_at is not None) == done

@@ -297,9 +297,9 @@ def test_only_what_has_changed_outside_is_accepted() -> None:
 
 def test_only_a_waiting_manual_step_is_confirmed() -> None:
     story = watching()
-    assert why_not(story.seen, Verb.CONFIRM) == "no manual step is waiting"
+    assert why_not(story.seen, Verb.CONFIRM) == "no rollback step waits for you"
     story.decide(Verb.ROLLBACK)
-    assert why_not(story.seen, Verb.CONFIRM) == "no manual step is waiting"
+    assert why_not(story.seen, Verb.CONFIRM) == "no rollback step waits for you"
     story.observe(EDGE, 0)
     assert why_not(story.seen, Verb.CONFIRM) is None
 
@@ -354,10 +354,10 @@ def test_what_drifted_and_what_waits_are_the_only_fit_subjects() -> None:
     assert why_unfit(drifted, Verb.ACCEPT, FLAG) == "say what to accept: edge"
     story = watching()
     story.decide(Verb.ROLLBACK)
-    assert why_unfit(story.state, Verb.CONFIRM, "tell-data") == "say which manual step: none waits"
+    assert why_unfit(story.state, Verb.CONFIRM, "tell-data") == "say which step: none waits"
     story.observe(EDGE, 0)
     assert why_unfit(story.state, Verb.CONFIRM, "tell-data") is None
-    assert why_unfit(story.state, Verb.CONFIRM, "edge-zero") == "say which manual step: tell-data"
+    assert why_unfit(story.state, Verb.CONFIRM, "edge-zero") == "say which step: tell-data"
 
 
 def test_an_edited_plan_is_not_accepted_during_a_rollback_or_a_call() -> None:

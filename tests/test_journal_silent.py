@@ -129,6 +129,7 @@ async def test_a_journal_that_does_not_say_which_rollout_is_open_is_not_waited_f
                 await Engine.open(config, lambda _state: None, hurry_s=0.05)
         finally:
             journal.answers.set()
+            journal.real.close()
 
 
 def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) -> None:

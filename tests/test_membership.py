@@ -17,7 +17,7 @@ from console.engine import journal_follower
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
-from console.journal.contract import JournalUnavailable, SignedApproval
+from console.journal.contract import JournalUnavailable, Lease, Presence, SignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.state.gates import why_not
 from console.state.values import Mode
@@ -138,6 +138,54 @@ async def test_who_leaves_gives_the_lease_back_and_another_polls_at_once(tmp_pat
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(), await room.console()
         await two.until(lambda state: state.local.crew is not None and len(state.local.crew) == 2)
+        room.monkeypatch.setattr("console.engine.membership.LEASE_S", 60.0)
+        await one.close()
+        await two.until(lambda _state: polls(two))
+
+
+class Counted(SqliteJournal):
+    """A journal that counts how often its console wrote presence and lease, and asked for the lease."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.calls: Counter[str] = Counter()
+
+    def heartbeat(self, rollout: str, presence: Presence) -> None:
+        self.calls["heartbeat"] += 1
+        super().heartbeat(rollout, presence)
+
+    def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
+        self.calls["lease"] += 1
+        return super().lease(rollout, holder, ttl_s)
+
+    def current_lease(self, rollout: str) -> Lease | None:
+        self.calls["asked"] += 1
+        return super().current_lease(rollout)
+
+
+async def test_a_console_writes_no_lease_while_another_polls(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        await room.console()
+        counted = Counted(room.journal)
+        two = await room.console(journal=counted)
+        await two.until(lambda _state: counted.calls["asked"] >= 4)
+        assert counted.calls["lease"] == 0
+
+
+async def test_an_observing_console_records_its_presence_more_rarely_than_it_asks(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        room.monkeypatch.setattr("console.engine.membership.SPREAD_S", 0.0)
+        room.monkeypatch.setattr("console.engine.lease.OBSERVER_RENEWALS", 1000.0)
+        await room.console()
+        counted = Counted(room.journal)
+        two = await room.console(journal=counted, observing=True)
+        await two.until(lambda _state: counted.calls["asked"] >= 4)
+        assert counted.calls["heartbeat"] == 1
+
+
+async def test_an_observing_console_takes_over_from_one_that_has_left(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(), await room.console(observing=True)
         room.monkeypatch.setattr("console.engine.membership.LEASE_S", 60.0)
         await one.close()
         await two.until(lambda _state: polls(two))

@@ -39,6 +39,7 @@ async def test_opened_at_a_quarter_before_is_a_quarter_and_rolling_back_goes_the
         room.world.move("api", 25)
         console = await room.console()
         assert console.state.reached == 2
+        await console.act(Verb.PLACE, before=("api=25",))
         await console.promoted(3)
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
@@ -51,8 +52,9 @@ async def test_an_opening_that_fits_no_stage_is_placed_by_the_operator(tmp_path:
         console = await room.console()
         assert (console.state.mode, console.state.candidates) == (Mode.UNPLACED, ())
         refused = await console.act(Verb.PROMOTE)
-        placed = await console.act(Verb.PLACE, subject="1", reason="seen in the deploy log")
-        assert refused.line == "promote refused: stage unknown: say where it stands (s, or warroom place)"
+        placed = await console.act(Verb.PLACE, subject="1", before=("api=0",), reason="seen in the deploy log")
+        unsaid = "api read 25 % at the opening: say what it was before (s, or warroom place PLAN --before api=N)"
+        assert refused.line == f"promote refused: {unsaid}"
         assert placed.result is Result.ACCEPTED
         assert console.state.reached == 1
         await console.promoted(2)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapters.contract import Rejected
 from console.engine.answer import Result
+from console.engine.corrected_clock import CorrectedClock
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken
 from console.state.values import Mode, StageMark
@@ -191,7 +192,7 @@ async def test_what_was_too_late_before_the_adapter_was_asked_does_not_reach_it(
         console = await room.console()
         room.world.looks_at_permit = False
         times = chain([0.0], repeat(60.0))
-        room.monkeypatch.setattr(console.clock, "monotonic", lambda: next(times), raising=False)
+        room.monkeypatch.setattr(CorrectedClock, "monotonic", lambda _clock: next(times))
         answer = await console.act(Verb.PROMOTE)
         assert "not sent: more than 5 s had passed since it was decided" in answer.line
         assert room.world.writes == []

@@ -10,6 +10,8 @@ from textual.reactive import reactive
 
 from console.events.evidence import Verb
 from console.state import approvals, escalation
+from console.state.before import asked_targets
+from console.state.clocks import clock_lines
 from console.state.gates import gates_for, why_not
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
@@ -46,6 +48,8 @@ def _advices(state: State) -> Iterator[Advice]:
         names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
         fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
         yield "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
+    for name in asked_targets(state):
+        yield "warn", f"BEFORE UNKNOWN: {name} read {state.targets[name].opening} at the opening; s says what it was"
     me, pen = state.local.operator, state.pen
     if me is not None and pen.holder is not None and pen.offered_to(me):
         yield "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
@@ -59,8 +63,11 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "calm", "Complete: the last stage is confirmed; c closes the rollout"
     yield from _sentences(state, _approval_advice)
     promotion = _promotion_advice(state)
+    off = clock_lines(state)
     if (one_way := state.past_one_way) is not None:
         yield "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {promotion[1]}"
+    if off:
+        yield "warn", f"{off[0][:1].upper()}{off[0][1:]}{_more_text(off)}. {promotion[1]}"
     yield promotion
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.state import approvals, escalation, pen, windows
+from console.state import approvals, clocks, escalation, pen, windows
 from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
 from widgets import format
@@ -23,12 +23,14 @@ def has_several_people(state: State) -> bool:
 
 
 def badges(state: State) -> list[Piece]:
-    """Warnings for the header: this console only observes, a freeze is in force."""
+    """Warnings for the header: this console only observes, a freeze is in force, the clock is off."""
     found = []
     if state.local.observing:
         found.append(Piece("OBSERVING", Look.WARN))
     if state.as_of is not None and windows.freeze_in_force(state.plan.freeze, state.as_of) is not None:
         found.append(Piece("FREEZE", Look.WARN))
+    if state.local.clock is not None:
+        found.append(Piece("CLOCK OFF", Look.WARN))
     return found
 
 
@@ -52,7 +54,7 @@ def pen_pieces(state: State) -> list[Piece]:
 
 
 def participants_lines(state: State | None, width: int) -> list[Line]:
-    """Draw the page: members, pen, approvals, calendar, escalation."""
+    """Draw the page: members, pen, clocks that are off, approvals, calendar, escalation."""
     if state is None:
         return [(Piece("WHO IS HERE", Look.TITLE), Piece("  nothing read yet", Look.MUTED))]
     lines: list[Line] = [(Piece("WHO IS HERE", Look.TITLE),)]
@@ -60,6 +62,7 @@ def participants_lines(state: State | None, width: int) -> list[Line]:
     lines.append((Piece("PEN", Look.TITLE),))
     lines += _pen(state, width)
     for name, rows in (
+        ("CLOCKS", [(Look.WARN, line) for line in clocks.clock_lines(state)]),
         ("APPROVAL", _approvals(state)),
         ("CALENDAR", _calendar(state)),
         ("ESCALATION", _escalation(state)),

@@ -32,6 +32,8 @@ def rollback_advice(state: State) -> Advice | None:
         return "warn", f"{lead}, {waits} waits: {why}"
     if (turn := waiting_step(state)) is not None:
         step = next(entry for entry in steps if entry.step.id == turn)
+        if step.is_held:
+            return "warn", f"{turn} {step.detail.partition(':')[0]}: r sends it, x skips"
         return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you{_step_detail(step)}: r confirms"
     if not state.local.running:
         return ("warn" if calm else "alarm"), f"{lead}{_unjournaled_words(state)}{keys}"

@@ -24,6 +24,10 @@ class Clock(Protocol):
         """Wait for `seconds` of this clock."""
 
 
+def _ignore_time(_earliest: datetime, _latest: datetime) -> None:
+    """Drop a server's time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything an adapter gets when it connects, beside its options."""
@@ -39,6 +43,11 @@ class Context:
     """A private folder (0700) in which the embedded world keeps its log."""
     changed: Callable[[], None] = lambda: None
     """Call it in the engine's loop when the backend reports a change: its targets are read again at once."""
+    report_time: Callable[[datetime, datetime], None] = _ignore_time
+    """Call it as soon as an answer carries the server's own time: it is between these two now (UTC).
+
+    `clock` then gives the server's time where this host is off by more than two seconds. `Transport` calls it for HTTP.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,5 +38,8 @@ class AdapterSpec(Generic[OptionsT]):
     """Its targets have steps of their own, which a plan may name: its backend is a SteppedBackend."""
     measures_targets: bool = False
     """Its metrics are gauges that it measures of its own targets, without a baseline: `of` and `value` name them."""
+    address: Callable[[OptionsT], str] | None = None
+    """Where a backend with these options acts, without secrets, deadlines and TLS: with a target's name it says which
+    target that is. None: taken from options such as `url`, `socket`, `context` and `namespace`."""
     prepare: Prepare[OptionsT] | None = None
     """Its login, where it may need one."""

@@ -12,9 +12,10 @@ rollback sets the exposure of the opening snapshot. No permission is needed and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 from adapters.contract.backends import Capabilities
@@ -35,6 +36,8 @@ BASELINE_VERSION = "v41"
 WRITER = "warroom"
 """The author of this adapter's changes."""
 
+_SKEW_S = 2.0
+"""A clock that is off by less is taken as it is."""
 _AT_ONCE = 60
 """Ticks of a metric that are drawn before other tasks may run."""
 
@@ -69,16 +72,32 @@ class EmbeddedBackend:
         self.world = world
         self._options = options
         self._clock = context.clock
+        self._report_time = context.report_time
         self._outage_reads = 0
         self._closed = False
 
     def open(self) -> None:
         """Log the openings of the options, unless the world has moved. Raises OSError."""
-        now = self._clock.now().timestamp()
+        now = self._world_time()
         for target, standing in self._options.opening.items():
             is_flag = standing == "off" or target in self._options.flags or "flag" in target.lower()
             percent, on = (0, False) if standing == "off" else (standing, True if is_flag else None)
             self.world.open_at(target, percent, on, now, climbs=self._options.advances and not is_flag)
+
+    @property
+    def skew_s(self) -> float | None:
+        """Seconds that the world's time is ahead of this console's, where that is more than two."""
+        with contextlib.suppress(OSError):
+            ahead_s = self._world_time() - self._clock.now().timestamp()
+            return ahead_s if abs(ahead_s) > _SKEW_S else None
+        return None
+
+    def _world_time(self) -> float:
+        """The world's time, in seconds since the epoch, as every answer of it carries. Raises OSError."""
+        found = self.world.time(self._clock.now().timestamp(), self._clock.monotonic())
+        moment = datetime.fromtimestamp(found, UTC)
+        self._report_time(moment, moment)
+        return found
 
     async def aclose(self) -> None:
         """Leave the world; its changes stay."""
@@ -104,20 +123,19 @@ class EmbeddedBackend:
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         """Read the target. 0 % (and off, for a flag) before anything was done to it."""
-        now = self._clock.now()
         try:
+            world_time = self._world_time()
             exposure = self.world.exposure()
         except OSError as error:
             raise ServerFailed(self.source, "read_target", _log_failed(error)) from error
-        moment = exposure.not_before_newest(now.timestamp())
-        standing = exposure.span_at(target.target, moment - self._options.lag)
+        standing = exposure.span_at(target.target, world_time - self._options.lag)
         is_flag = self._is_flag(target, exposure)
         canary, baseline = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
         if standing is None:
             standing = ExposureSpan(0.0, 0.0, 0.0, False if is_flag else None, "", 0)
         return TargetReading(
             target.target,
-            now,
+            self._clock.now(),
             standing.percent,
             on=standing.on,
             phase=_phase(standing),
@@ -162,10 +180,11 @@ class EmbeddedBackend:
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         """Read one reply per query, in order; any metric is known. Raises Unreachable, TimedOut, ServerFailed."""
-        now = self._clock.now()
         replies: list[MetricReply] = []
         try:
-            if self.world.is_dark(now.timestamp()):
+            now = self._world_time()
+            ahead_s = round(self.skew_s or 0.0)
+            if self.world.is_dark(now):
                 self._outage_reads += 1
                 if self._outage_reads % 2:
                     raise Unreachable(self.source, "read_metrics", "connection refused (simulated outage)")
@@ -173,7 +192,7 @@ class EmbeddedBackend:
             for query in queries:
                 parts = []
                 for part in _parts(window):
-                    parts.append(self.world.metric(query, part, now))
+                    parts.append(self.world.metric(query, part, datetime.fromtimestamp(now, UTC), ahead_s))
                     await asyncio.sleep(0)  # hours that are drawn for the first time take a while: let other tasks run
                 replies.append(replace(parts[-1], readings=tuple(chain(*(part.readings for part in parts)))))
         except OSError as error:
@@ -210,7 +229,7 @@ class EmbeddedBackend:
             raise Rejected(self.source, verb, f"{target.target} takes 0 to 100 %, not {percent}")
 
         def change(exposure: ExposureHistory) -> WorldChange:
-            at = exposure.not_before_newest(self._clock.now().timestamp())
+            at = exposure.not_before_newest(self._world_time())
             return decide(at, exposure.span_at(target.target, at))
 
         try:

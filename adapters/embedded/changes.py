@@ -125,7 +125,7 @@ class ChangeLog:
         Raises OSError when the file cannot be written.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = _open_log(self.path)
+        file = open_log(self.path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             change = decide()
@@ -140,7 +140,7 @@ class ChangeLog:
             os.close(file)
 
 
-def _open_log(path: Path) -> int:
+def open_log(path: Path) -> int:
     """Open the file to append. A new file is private, or its group's in a setgid directory."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     with contextlib.suppress(FileExistsError):

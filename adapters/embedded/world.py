@@ -20,6 +20,7 @@ from adapters.embedded.exposure import ExposureHistory
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.series import SecondSeries
 from adapters.embedded.traffic import Family, TrafficModel
+from adapters.embedded.world_time import WorldTime
 
 
 class ContradictionError(Exception):
@@ -62,6 +63,7 @@ class World:
         self.users = 0
         """Number of open backends of this process that hold it."""
         self._log = ChangeLog(log)
+        self._time = WorldTime(log.with_suffix(".time"))
         self._lock = RLock()  # two engines of one process may share this world from two threads
         self._exposure = ExposureHistory()
         self._apply(settings)
@@ -95,6 +97,21 @@ class World:
         with self._lock:
             self._log.append(lambda: decide(self.exposure()))
 
+    def time(self, now: float, steady_s: float) -> float:
+        """The world's own time, the same for all processes of this boot, whatever their wall clocks show.
+
+        It is never before the newest change, so that no change lies in anyone's future.
+
+        Args:
+            now: the caller's wall clock, which the first process of a boot sets the world's time by.
+            steady_s: the caller's clock that never jumps.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+        with self._lock:
+            return self._time.at(now, steady_s, self.exposure().not_before_newest(-math.inf))
+
     def open_at(self, target: str, percent: float, on: bool | None, at: float, climbs: bool = False) -> None:
         """Set the exposure that `target` had from the start, unless changed already.
 
@@ -113,10 +130,16 @@ class World:
         self.exposure()
         return self.scenario.silences_metrics(at - self._began())
 
-    def metric(self, query: MetricQuery, window: Window, now: datetime) -> MetricReply:
+    def metric(self, query: MetricQuery, window: Window, now: datetime, ahead_s: int = 0) -> MetricReply:
         """Read every tick of `window` of which a second is over. It may be still growing. Raises OSError.
 
         A second counts once it is over; its sample carries the moment it ended.
+
+        Args:
+            query: the metric.
+            window: by the caller's clock, as is the reply.
+            now: the world's time.
+            ahead_s: how far the world's time is ahead of the caller's clock.
         """
         with self._lock:
             exposure = self.exposure()
@@ -127,13 +150,16 @@ class World:
             )
             readings: list[Reading] = []
             index, end = math.floor(window.start.timestamp() / window.tick_s), window.end.timestamp()
-            while (begin := index * window.tick_s) < end and begin < over:
-                seconds = range(math.ceil(begin), min(math.ceil(begin + window.tick_s), over))
+            while (begin := index * window.tick_s) < end and begin + ahead_s < over:
+                first, last = math.ceil(begin) + ahead_s, math.ceil(begin + window.tick_s) + ahead_s
+                seconds = range(first, min(last, over))
                 if seconds:
                     readings.append(tick(query.metric, family, datetime.fromtimestamp(begin, UTC), seconds))
                 index += 1
         canary, baseline = exposure.newest_second(True, over), exposure.newest_second(False, over)
-        return MetricReply(query.metric, tuple(readings), _end_of(canary), _end_of(baseline), spacing_s=1.0)
+        return MetricReply(
+            query.metric, tuple(readings), _end_of(canary, ahead_s), _end_of(baseline, ahead_s), spacing_s=1.0
+        )
 
     def _began(self) -> float:
         beginning = self.scenario.beginning
@@ -174,5 +200,5 @@ def leave_world(world: World) -> None:
             del _WORLDS[world.log]
 
 
-def _end_of(second: int | None) -> datetime | None:
-    return None if second is None else datetime.fromtimestamp(second + 1, UTC)
+def _end_of(second: int | None, ahead_s: int) -> datetime | None:
+    return None if second is None else datetime.fromtimestamp(second + 1 - ahead_s, UTC)

@@ -126,6 +126,7 @@ class Kube(HttpBackend):
                 words_limit=_WORDS,
                 client=client,
                 secrets=secrets,
+                report_time=context.report_time,
             )
         )
 

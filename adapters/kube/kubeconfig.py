@@ -17,12 +17,14 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from adapters.kube.access import Access, ConfigEntry, NoAccess, Plugin
 from adapters.sanitize import one_line
 from adapters.transport import Certificate, Tls
 
 _LARGEST = 4 * 1024 * 1024
+_DEEPEST = 32
 
 
 class _Cluster(ConfigEntry):
@@ -142,13 +144,24 @@ def _read(path: Path) -> _File:
     if len(data) > _LARGEST:
         raise NoAccess(f"kubeconfig {path} is larger than {_LARGEST // 1024 // 1024} MiB")
     try:
-        document = YAML(typ="safe", pure=True).load(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        _check_depth(path, text)
+        document = YAML(typ="safe", pure=True).load(text)
         return _File.model_validate({} if document is None else document)
     except ValidationError as error:
         place = one_line(".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]), 80)
         raise NoAccess(f"kubeconfig {path}: not a kubeconfig's contents at {place or 'its top'}") from None
     except (YAMLError, ValueError, RecursionError, TypeError):  # the parser's own words may quote a token
         raise NoAccess(f"kubeconfig {path} is not YAML") from None
+
+
+def _check_depth(path: Path, text: str) -> None:
+    """Raise NoAccess for nesting that no kubeconfig has: the time of the YAML library grows with its square."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise NoAccess(f"kubeconfig {path} is nested deeper than {_DEEPEST} levels")
 
 
 def _merge(merged: _MergedConfig, file: _File, folder: Path) -> None:

@@ -76,6 +76,7 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         write_deadline_s=context.write_deadline_s,
         explain=_explain,
         client=client,
+        report_time=context.report_time,
     )
     return Prometheus(context, transport)
 
@@ -180,10 +181,11 @@ class Prometheus(HttpBackend):
     def _compare_clocks(self, date: datetime, sent_at: datetime) -> None:
         """Change `skew_s` only where it contradicts a reply's date. Every change moves samples between ticks.
 
-        The server wrote `date`, in whole seconds, some time between our request and now.
+        The server wrote `date`, in whole seconds, some time between our request and now. Our clock may have been put
+        right by that very date since the request.
         """
         least = (date - self._clock.now()).total_seconds()
-        most = (date - sent_at).total_seconds() + 1.0
+        most = max(least, (date - sent_at).total_seconds()) + 1.0
         if not least - _SKEW_S < self.skew_s < most + _SKEW_S:
             ahead_s = (least + most) / 2.0
             self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
@@ -278,9 +280,13 @@ def _explain(body: bytes) -> str | None:
     return message if isinstance(message, str) else None
 
 
+_Moment = Annotated[float, Field(ge=0.0, le=253_402_300_799.0, allow_inf_nan=False)]
+"""Unix seconds up to the year 9999, the last that a datetime holds."""
+
+
 class _WireSeries(BaseModel):
     metric: dict[str, str]
-    values: list[tuple[float, float]] = []
+    values: list[tuple[_Moment, float]] = []
     """(unix seconds, value); values are strings, "NaN" and "+Inf" among them."""
     histograms: list[object] = []
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -45,6 +47,8 @@ _ERROR_BYTES = 64 * 1024
 _ERROR_BODY_S = 1.0
 """How long an error's body may take: its status alone already decides the error."""
 _WORDS = 200
+_DATE_S = 1.0
+"""A Date header is cut to whole seconds."""
 
 
 class Transport:
@@ -65,6 +69,7 @@ class Transport:
         client: httpx.AsyncBaseTransport | None = None,
         secrets: Sequence[str] = (),
         words_limit: int = _WORDS,
+        report_time: Callable[[datetime, datetime], None] | None = None,
     ) -> None:
         """Opens nothing. The first call makes connections, TLS context and proxies.
 
@@ -78,6 +83,7 @@ class Transport:
             client: answers instead of the network (httpx.MockTransport in tests).
             secrets: further secrets to keep out of every string; those of `authorization` are known.
             words_limit: most characters of the backend's message.
+            report_time: called with the bounds of the server's time now (`Context.report_time`).
 
         Raises:
             ConnectError: `authorization` cannot be sent in a header, or `options.ca` is not a file.
@@ -95,6 +101,7 @@ class Transport:
         self._max_bytes = max_bytes
         self._explain = explain
         self._words_limit = words_limit
+        self._report_time = report_time
         self._stub = client
         self._redactor = Redactor(authorization, secrets)
         self._clients: list[httpx.AsyncClient] = []
@@ -280,13 +287,21 @@ class Transport:
                 timeout=httpx.Timeout(deadline_s, connect=deadline_s / 2, pool=deadline_s / 3),
                 extensions={"trace": sending.trace},
             )
+            sent_at = time.monotonic()
             response = await client.send(request, stream=True)
+            self._report_date(response.headers, time.monotonic() - sent_at)
         except httpx.InvalidURL:
             raise Unreachable(self.source, sending.verb, "not sent: the URL cannot be used") from None
         sending.status = response.status_code
         fields = {"source": self.source, "verb": sending.verb, "status": response.status_code}
         _log.debug("%s %s answered %d", sending.method, sending.path, response.status_code, extra=fields)
         return response
+
+    def _report_date(self, headers: httpx.Headers, trip_s: float) -> None:
+        """Report the server's time: it wrote its date at some time of the trip. A cache's answer is older."""
+        date = server_date(headers)
+        if date is not None and self._report_time is not None and "age" not in headers:
+            self._report_time(date, date + timedelta(seconds=trip_s + _DATE_S))
 
     async def _client(self, sending: Sending) -> httpx.AsyncClient:
         """The client for the current credentials. A renewed certificate needs a client of its own."""

@@ -239,6 +239,9 @@ def _add_verbs(commands: Subcommands) -> None:
         parser = _add_verb(commands, verb.value, spec.summary, spec.subject)
         if verb is Verb.ROLLBACK:
             parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
+        if verb is Verb.PLACE:
+            about = "what a target was before the rollout: percent, or on, off; repeatable"
+            parser.add_argument("--before", action="append", default=[], metavar="TARGET=N", help=about)
 
 
 def _add_verb(

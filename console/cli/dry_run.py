@@ -19,6 +19,7 @@ from console.journal.location import JournalLocation
 from console.plan.loader import load
 from console.state.card import card_for
 from console.state.checklist import reads_as, step_waves, timeout_s
+from console.state.raising import why_held
 from console.state.values import State, StepState
 from widgets.rollback import owner_suffix
 
@@ -78,6 +79,8 @@ def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> lis
     if step.manual is not None:
         return [f"   {step.id}{after}: BY HAND{owner_suffix(state.plan, step.team)}: {step.manual}"]
     lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner_suffix(state.plan, step.team)}"]
+    if (why := why_held(state, entry)) is not None:
+        return [*lines, f"      WAITS FOR YOU: it {why}"]
     lines += [f"      {call.backend}: {one_line(call.text)}" for call in calls]
     called = {call.target for call in calls}
     done = [name for name, setting in step.sets.items() if name not in called and reads_as(state, name, setting)]

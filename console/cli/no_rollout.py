@@ -61,20 +61,22 @@ def joined_notice(
     began: bool,
     unread: str | None,
     unknown: Sequence[str] = (),
+    asked: Sequence[str] = (),
 ) -> str:
     """Name the rollout and the journal that a verb works on; say so loudly where an emergency opened one.
 
-    `unread` as in `refusal`; `began`: the verb opened the rollout; `unknown`: targets that could not be read then.
+    `unread` as in `refusal`; `began`: the verb opened the rollout; `unknown`: targets that could not be read then;
+    `asked`: a line for each target of which a person has to say what it was before.
     """
     if not began:
         return f"{rollout} in journal {location}"
     if verb in (None, Verb.PROMOTE):
-        return f"opened {rollout} in journal {location}: {_before_text(unknown)}"
+        return f"opened {rollout} in journal {location}: {_before_text(unknown, asked)}"
     why = unread or f"NO ROLLOUT WAS OPEN in journal {location} (check --journal)"
-    return f"{why}; the {verb} goes ahead as {rollout}: {_before_text(unknown)}"
+    return f"{why}; the {verb} goes ahead as {rollout}: {_before_text(unknown, asked)}"
 
 
-def _before_text(unknown: Sequence[str]) -> str:
+def _before_text(unknown: Sequence[str], asked: Sequence[str]) -> str:
     """The readings that a rollback restores where the plan has no rollback steps."""
     lost = f"; UNKNOWN for {', '.join(unknown)}, which could not be read" if unknown else ""
-    return f"a rollback restores the current readings{lost}"
+    return f"a rollback restores the current readings{''.join(f'; BUT {line}' for line in asked)}{lost}"

@@ -16,6 +16,7 @@ from console.cli.paths import chosen_journal, open_to_read
 from console.events.evidence import Actor
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
+from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
 from console.state.unbelieved import unbelieved_line
 from console.state.values import State
@@ -70,6 +71,7 @@ def status_lines(state: State) -> list[str]:
     if (unbelieved := unbelieved_line(state)) is not None:
         lines.append(f"  {'NOT BELIEVED':<16} {unbelieved}")
     lines += [f"  {'CAUTION':<16} {caution}" for caution in state.local.cautions]
+    lines += [f"  {'CLOCK':<16} {line}" for line in clock_lines(state)]
     return lines + people.people_lines(state)
 
 
@@ -154,6 +156,7 @@ def as_json(state: State) -> dict[str, Any]:
             "rows": [{"seq": row.seq, "by": row.by, "reason": row.reason} for row in state.unbelieved],
         },
         "cautions": list(state.local.cautions),
+        "clocks": clock_lines(state),
         **people.as_json(state),
     }
 

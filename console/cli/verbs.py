@@ -19,6 +19,7 @@ from console.cli.login import SAFER_LOGIN_S, log_in
 from console.cli.no_rollout import joined_notice, may_open, refusal
 from console.cli.output import print_err, print_out, spool_notice
 from console.cli.paths import chosen_journal, engine_config, is_observe_only, open_or_stand_in, unavailable_journal
+from console.cli.rollback_end import rollback_answer
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.engine import Engine
@@ -32,10 +33,11 @@ from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.state.approvals import approval_digest
+from console.state.before import asked_targets, before_line
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.orders import order_word
-from console.state.values import StageMark, State, StepMark
+from console.state.values import StageMark, State
 
 JOINING_S = 2.0
 """How long a halt or a rollback waits for a connected journal to name the open rollout."""
@@ -66,7 +68,9 @@ def verb_command(options: argparse.Namespace) -> int:
         name = signal.Signals(ended.signum).name
         print_err(f"warroom: terminated by {name}; a call in flight is unknown until the next read")
         return 128 + ended.signum
-    (print_out if answer.result is Result.ACCEPTED else print_err)(answer.line)
+    say = print_out if answer.result is Result.ACCEPTED else print_err
+    for line in (answer.line, *answer.details):
+        say(line)
     return EXIT_CODES[answer.result]
 
 
@@ -111,13 +115,18 @@ async def _run_on_engine(
     engine, journal = await _open_engine(verb, plan, journal, location)
     rollout = engine.store.state.rollout
     unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
+    asked = [before_line(engine.store.state, name) for name in asked_targets(engine.store.state)]
     line = joined_notice(
-        verb, rollout, location, began=engine.is_new_run, unread=_journal_fault(journal), unknown=unknown
+        verb, rollout, location, began=engine.is_new_run, unread=_journal_fault(journal), unknown=unknown, asked=asked
     )
     print_err(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decide(options, verb, engine)
+        if (off := engine.store.state.local.clock) is not None:
+            print_err(f"warroom: {off}")
+        if verb is None and asked and engine.is_new_run and answer.result is Result.ACCEPTED:
+            answer = Answer(Result.REFUSED, f"{answer.line}, but {'; '.join(asked)}")
         if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not in the journal yet; writing it is tried once more")
     finally:
@@ -189,6 +198,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
+        before=tuple(getattr(options, "before", ())),
         typed=_implied_confirmation(verb, subject) or options.confirm,
     )
 
@@ -202,9 +212,9 @@ def _implied_confirmation(verb: Verb, subject: str | None) -> str | None:
 
 async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) -> Answer:
     """Wait until the readings show the accepted change, or say that they do not. `before`: stages reached before it."""
-    if verb is Verb.ROLLBACK and answer.result is Result.ACCEPTED:
+    if verb in (Verb.ROLLBACK, Verb.CONFIRM) and answer.result is Result.ACCEPTED and engine.runner.has_begun:
         await engine.finish_rollback()
-        return _rollback_answer(engine.state())
+        return rollback_answer(engine.state())
     if verb is not Verb.PROMOTE or answer.result is not Result.ACCEPTED:
         return answer
     patience_s = 2 * engine.store.state.plan.hold_s
@@ -227,7 +237,7 @@ def _answer_with_journal(verb: Verb | None, answer: Answer, state: State) -> Ans
     broken, held = state.local.journal.broken, state.local.journal.held
     if answer.result is Result.ACCEPTED and held:
         line = f"{answer.line}, but UNJOURNALED: {broken or 'some events are not in the journal'}"
-        return Answer(Result.UNJOURNALED, f"{line}{_unjournaled_effect(verb, state)}")
+        return Answer(Result.UNJOURNALED, f"{line}{_unjournaled_effect(verb, state)}", answer.details)
     if answer.result is Result.REFUSED and broken is not None and verb not in SAFER:
         return Answer(Result.UNJOURNALED, answer.line)
     return answer
@@ -242,15 +252,3 @@ def _unjournaled_effect(verb: Verb | None, state: State) -> str:
     requests = [request for request in state.requests.values() if request.decision == state.rollback]
     sent = ", ".join(request.asks for request in requests if request.outcome is Outcome.ACCEPTED)
     return f"; the backends were changed: {sent}" if sent else "; no backend had to be changed"
-
-
-def _rollback_answer(state: State) -> Answer:
-    left = [entry for entry in state.checklist if not entry.is_over]
-    automatic = [entry for entry in left if entry.step.manual is None]
-    manual = [entry.step.id for entry in left if entry.step.manual is not None]
-    by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP)" if manual else ""
-    if not automatic:
-        return Answer(Result.ACCEPTED, f"rolled back{by_hand}")
-    words = "; ".join(f"{entry.step.id} {entry.mark}: {entry.detail}" for entry in automatic)
-    doubtful = any(entry.mark is not StepMark.REFUSED for entry in automatic)
-    return Answer(Result.UNKNOWN if doubtful else Result.REFUSED, f"not rolled back: {words}{by_hand}")

@@ -68,11 +68,14 @@ async def _watch_all(plan: Plan, location: JournalLocation, front: gates.GateFro
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, ended.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    at: datetime | None = None
     while not ended.is_set():
         with closing(location.open()) as journal:
             if await _wait_for_open(plan, journal, location, ended):
-                await _watch_rollout(plan, journal, location, ended, front)
-    print_out(f"{utc_text(datetime.now(UTC))}  watch ends")
+                at = await _watch_rollout(plan, journal, location, ended, front)
+            else:
+                at = None
+    print_out(f"{utc_text(at or datetime.now(UTC))}  watch ends")
     return Exit.OK
 
 
@@ -103,8 +106,8 @@ async def _wait_for_open(plan: Plan, journal: Journal, location: JournalLocation
 
 async def _watch_rollout(
     plan: Plan, journal: Journal, location: JournalLocation, ended: asyncio.Event, front: gates.GateFront
-) -> None:
-    """Poll, and print every change, until the rollout is closed or `ended` is set."""
+) -> datetime:
+    """Poll, and print every change, until the rollout is closed or `ended` is set; the time by its clock then."""
     printer = Printer()
     before: State | None = None
     closed = asyncio.Event()
@@ -120,16 +123,22 @@ async def _watch_rollout(
     config = engine_config(plan, journal, location, observing=True, gate_token=gates.token_from_environment())
     engine = await Engine.open(config, show)
     engine.start()
-    front.attach(engine, lambda line: printer.put(f"{utc_text(datetime.now(UTC))}  {line}"))
+    front.attach(engine, lambda line: printer.put(f"{utc_text(_time_of(engine))}  {line}"))
     try:
         tasks = {asyncio.ensure_future(closed.wait()), asyncio.ensure_future(ended.wait())}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
+        return _time_of(engine)
     finally:
         front.detach()
         await engine.close()
         printer.end()
+
+
+def _time_of(engine: Engine) -> datetime:
+    """The time by an engine's clock, which is right where this host's is not."""
+    return engine.state().as_of or datetime.now(UTC)
 
 
 @with_exit_codes

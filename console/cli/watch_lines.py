@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from console.cli.output import print_out
+from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
 from console.state.unbelieved import rows_line
 from console.state.values import NoteState, State
@@ -47,7 +48,9 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
     now = after.as_of or datetime.now(UTC)
     if before is None:
         polled = "" if after.local.poller is None or after.local.poller.here else f", polled by {_poller_name(after)}"
-        return [(now, f"{after.rollout}  {mode_and_stage(after)}{polled}"), *_unbelieved(0, after, now)]
+        clocks = [(now, f"CLOCK: {line}") for line in clock_lines(after)]
+        first = (now, f"{after.rollout}  {mode_and_stage(after)}{polled}")
+        return [first, *_unbelieved(0, after, now), *clocks]
     known = {entry.id: entry.outcome for entry in before.decisions}
     found = [(entry.at, _decision_line(entry)) for entry in after.decisions if entry.id not in known]
     found += [
@@ -64,6 +67,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
         found.append((now, "the journal takes writes again" if health is None else f"UNJOURNALED: {health}"))
     if before.local.poller != after.local.poller and after.local.poller is not None:
         found.append((now, "polls" if after.local.poller.here else f"polled by {_poller_name(after)}"))
+    found += [(now, f"CLOCK: {line}") for line in _new_clock_lines(before, after)]
     if before.local.fault != after.local.fault and after.local.fault is not None:
         found.append((now, f"FAULT of this console: {after.local.fault}"))
     return sorted(found, key=lambda entry: entry[0])
@@ -84,6 +88,14 @@ def _new_log_lines(before: State, after: State) -> list[NoteState]:
             break
         found.append(line)
     return found[::-1]
+
+
+def _new_clock_lines(before: State, after: State) -> list[str]:
+    """The clocks that are off now and were not before; that all are right again is a line of its own."""
+    was, are = clock_lines(before), clock_lines(after)
+    if was and not are:
+        return ["every clock is right again"]
+    return [line for line in are if line.split(" is ")[0] not in {known.split(" is ")[0] for known in was}]
 
 
 def mode_and_stage(state: State) -> str:

@@ -27,6 +27,7 @@ from console.journal.contract import Conflict, JournalUnavailable, NotPermitted,
 from console.state import pen
 from console.state.approvals import approval_digest
 from console.state.assessment import assess
+from console.state.before import parse_before
 from console.state.card import card_for, wanted_settings
 from console.state.difference import lost_race_line
 from console.state.halt import why_nothing_to_halt
@@ -89,7 +90,7 @@ class Actions:
                 return await self._halt(decision)
             case Verb.ROLLBACK:
                 return await self._roll_back(decision)
-            case Verb.CONFIRM | Verb.SKIP if self._runner.has_begun:
+            case Verb.CONFIRM | Verb.SKIP if self._runner.has_begun or _releases(state, decision):
                 return await self._settle_step(decision)
             case Verb.RESUME:
                 return await self._record(decision, intent) or await self._calls.resume(decision)
@@ -107,7 +108,8 @@ class Actions:
                 | Verb.OFFER
                 | Verb.HANDOFF
             ):
-                done = Answer(Result.ACCEPTED, _done_line(decision.verb, intent, state))
+                moves = state.local.moves if decision.plan_text is not None else ()
+                done = Answer(Result.ACCEPTED, _done_line(decision.verb, intent, state), moves)
                 return await self._record(decision, intent) or done
 
     async def release_pen(self) -> None:
@@ -149,6 +151,7 @@ class Actions:
         verb = card.verb
         plan = self._plan_file.edited_plan if verb is Verb.ACCEPT and intent.subject == "plan" else None
         shown = intent.card or card
+        before = parse_before(state, intent.before) if verb is Verb.PLACE else {}
         unsaid = tuple(line for line in state.local.cautions if line not in shown.warnings)
         return DecisionTaken(
             v=VERBS[verb].shape,
@@ -165,6 +168,7 @@ class Actions:
             trace=new_trace(),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
+            before={} if isinstance(before, str) else before,
             pen=state.pen.number if verb in PENNED or verb in PEN else None,
         )
 
@@ -217,13 +221,16 @@ class Actions:
         self._forwards.fence(Verb.ROLLBACK)
         await self._store.append_soon(decision)
         await self.cancel_overtaken()
-        self._runner.start(decision)
+        self._runner.start(decision.id, decision.trace)
         return Answer(Result.ACCEPTED, "rollback goes on" if is_continued else "rollback begun")
 
     async def _settle_step(self, decision: DecisionTaken) -> Answer:
-        """Confirm or skip a step of this console's own rollback, which waits for no journal."""
+        """Confirm or skip a step of this console's own rollback, or release one; neither waits for the journal."""
         await self._store.append_soon(decision)
-        self._runner.proceed()
+        if self._runner.has_begun:
+            self._runner.proceed()
+        elif (rollback := self._store.state.rollback) is not None:
+            self._runner.start(rollback, decision.trace)
         return Answer(Result.ACCEPTED, f"{decision.verb} recorded")
 
     async def _close(self, state: State) -> Answer:
@@ -232,6 +239,12 @@ class Actions:
             RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
         )
         return Answer(Result.ACCEPTED, f"{Verb.CLOSE} recorded")
+
+
+def _releases(state: State, decision: DecisionTaken) -> bool:
+    """Whether a confirmation sends a rollback step that waits because it would raise exposure."""
+    held = [entry.step.id for entry in state.checklist if entry.is_held]
+    return decision.verb is Verb.CONFIRM and decision.subject in held
 
 
 def _done_line(verb: Verb, intent: Intent, state: State) -> str:

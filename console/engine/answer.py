@@ -23,8 +23,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one intent ended, in one line."""
+    """How one intent ended."""
 
     result: Result
     line: str
     """One plain line: what happened and what to do."""
+    details: tuple[str, ...] = ()
+    """Further lines for a headless verb, one per step."""

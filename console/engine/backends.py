@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from adapters import registry
@@ -40,6 +42,7 @@ from adapters.contract import (
 from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
+from console.engine.corrected_clock import CorrectedClock
 from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
@@ -62,9 +65,16 @@ class Backends:
         self.plan = plan
         self._bug_net = AdapterBugNet()
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
-        self._by_name: Mapping[str, Backend] = {
-            name: connect_backend(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
-        }
+        self._by_name: dict[str, Backend] = {}
+        self._unconnected: dict[str, str] = {}
+        """Backends of an earlier plan that cannot be connected here, and why."""
+        for name, spec in plan.backends.items():
+            try:
+                self._by_name[name] = connect_backend(spec, plan, clock, state_dir, changed)
+            except (registry.ConnectError, registry.UnknownAdapter) as error:
+                if not spec.kept:
+                    raise
+                self._unconnected[name] = str(error)
         # `isinstance` of a Protocol takes 20 us, and these two are called for every target at every beat.
         self._with_targets = {name: one for name, one in self._by_name.items() if isinstance(one, TargetBackend)}
         self._with_calls = {
@@ -87,6 +97,11 @@ class Backends:
         with LoggedCall(target.backend, "read_target"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
+
+    def serves(self, plan: Plan) -> bool:
+        """Whether these are the backends and targets of `plan`."""
+        mine = (self.plan.digest, list(self.plan.backends), list(self.plan.targets))
+        return mine == (plan.digest, list(plan.backends), list(plan.targets))
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -218,7 +233,8 @@ class Backends:
     def _of(self, target: Target) -> Backend:
         backend = self._by_name.get(target.backend)
         if backend is None:  # the plan was accepted in another console, and this one could not follow
-            raise Unreachable(target.backend, "connect", "not connected in this console")
+            why = self._unconnected.get(target.backend, "not connected in this console")
+            raise Unreachable(target.backend, "connect", why)
         return backend
 
     async def aclose(self) -> None:
@@ -239,6 +255,8 @@ def connect_backend(
         state_dir=state_dir,
         changed=lambda: changed(spec.name),
     )
+    if isinstance(clock, CorrectedClock):
+        context = replace(context, report_time=partial(clock.learn_backend, spec.name))
     targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
     backend = registry.connect(spec.adapter, spec.options, context, targets)
     if isinstance(backend, RedactingBackend):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from adapters.priority import urgent
 from adapters.registry import ConnectError, UnknownAdapter
@@ -21,10 +21,12 @@ from console.engine.backend_set import BackendSet
 from console.engine.backends import Backends
 from console.engine.checkpoint_keeper import CheckpointKeeper
 from console.engine.config import EngineConfig
+from console.engine.corrected_clock import CorrectedClock, clock_line
 from console.engine.debounce import ChangeDebouncer
 from console.engine.gate_webhooks import GateResponder
 from console.engine.identity import actor, groups_of
 from console.engine.journal_follower import JournalFollower
+from console.engine.journal_time import learn_first_time
 from console.engine.membership import Membership
 from console.engine.opening import Joined, Joining
 from console.engine.plan_file_watch import PlanFileWatch
@@ -35,12 +37,13 @@ from console.engine.replay import Depth
 from console.engine.requests import Requests
 from console.engine.rollback import RollbackRunner
 from console.engine.spooler import SpoolWriter
-from console.engine.store import StateStore
+from console.engine.store import PATIENCE_S, StateStore
 from console.engine.supervisor import Supervisor, cancel_and_wait
 from console.engine.target_calls import TargetCalls
 from console.engine.workers import JournalThread
 from console.events.evidence import Actor
 from console.journal.contract import Journal
+from console.journal.moment import now as moment
 from console.logs.context import bind_rollout, report_internal_error
 from console.plan.nouns import Plan
 from console.state.assessment import assess
@@ -50,7 +53,9 @@ from console.state.values import State
 _log = logging.getLogger("warroom.engine")
 
 CYCLE_S = 0.25
-"""How often the newest State is published."""
+"""How often the newest State is published at most."""
+_LONGEST_ASK_S = 2.0
+"""How long an opening waits for the time of the journal's server."""
 SLOW_CYCLES = 4
 """So many cycles pass between two looks at what changes with time alone."""
 
@@ -83,9 +88,11 @@ class Engine:
             JournalUnavailable: the journal cannot be read. One that cannot be written opens UNJOURNALED.
         """
         changes = ChangeDebouncer()
+        clock = CorrectedClock(config.clock)
+        config = replace(config, clock=clock)
 
         def connect(plan: Plan) -> Backends:
-            return Backends(plan, config.clock, config.state_dir, changes.notify)
+            return Backends(plan, clock, config.state_dir, changes.notify)
 
         async with contextlib.AsyncExitStack() as on_failure:
             backends = BackendSet(connect, config.plan)
@@ -98,12 +105,12 @@ class Engine:
             on_failure.push_async_callback(spooler.close)
             who = config.who or actor()
             joining = Joining(config.journal, thread, hurry_s, depth, on_judging)
-            adopt = partial(spooler.adopt, config.journal, config.clock.now(), who)
-            await joining.adopt(config.plan.rollout, adopt)
-            joined = await joining.join(config.plan, backends.current, config.clock, who, config.version)
+            await joining.adopt(config.plan.rollout, lambda: spooler.adopt(config.journal, clock.now(), who))
+            await learn_first_time(clock, config.journal, thread, PATIENCE_S if hurry_s is not None else _LONGEST_ASK_S)
+            joined = await joining.join(config.plan, backends.current, clock, who, config.version)
             rollout = joined.rollout
             bind_rollout(rollout.rollout)
-            if rollout.plan.digest != config.plan.digest:
+            if not backends.current.serves(rollout.plan):
                 async with backends.swapping(rollout.plan):
                     pass
             engine = cls(config, on_state, backends, joined, thread, spooler, _with_login(who, config.journal))
@@ -128,10 +135,12 @@ class Engine:
         """No run was open: this console began one."""
         self._journal = config.journal
         self._clock = clock = config.clock
+        self._boot = moment().boot
         self._on_state = on_state
         self._backends = backends
         self._spooler = spooler
-        self._has_changed = True
+        self._changed = asyncio.Event()
+        """Set by every change of the state, until it is published."""
         self._intents: set[asyncio.Task[Answer]] = set()
         self.store = store = StateStore(
             config.journal,
@@ -177,7 +186,7 @@ class Engine:
         return (*backends.cautions, *self._journal.cautions)
 
     def _note_change(self) -> None:
-        self._has_changed = True
+        self._changed.set()
 
     def start(self) -> None:
         """Begin polling and publishing; returns at once."""
@@ -200,9 +209,18 @@ class Engine:
 
     def state(self) -> State:
         """The newest State, assessed now."""
+        self._follow_poller()
         assessed = assess(self.store.state, self._clock.now())
         self.store.set_local(previews=previews_for(assessed, self._backends.current))
         return replace(assessed, local=self.store.state.local)
+
+    def _follow_poller(self) -> None:
+        """Go by the time of the console that polls on this machine, where no server gives one, and say what is off."""
+        clock, polled = self._clock, self.store.rollout.polled
+        if isinstance(clock, CorrectedClock):
+            theirs = polled is not None and polled.boot == self._boot and self.store.lease.is_anothers()
+            clock.learn_poller(polled.lead_s if polled is not None and theirs else None)
+            self.store.set_local(clock=clock_line(clock.error()))
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent; runs beside others (a rollback overtakes a promote)."""
@@ -261,25 +279,35 @@ class Engine:
         _log.info("left %s", self.store.state.rollout)
 
     async def _run_cycles(self) -> None:
-        cycle = 0
+        published_at = -math.inf
+        clock = asyncio.get_running_loop().time
         while True:
             await self.actions.cancel_overtaken()
             await self._use_accepted_plan()
             await self._requests.reconcile()
-            if self._has_changed or cycle % SLOW_CYCLES == 0:
+            if self._changed.is_set() or clock() - published_at >= (SLOW_CYCLES - 0.5) * CYCLE_S:
                 state = self.state()
-                self._has_changed = False
+                published_at = clock()
+                self._changed.clear()
                 if self.store.lease.is_poller():
                     await self.duties.record(state)
                     self.duties.act_on_fail(state)
                 self._on_state(state)
-            cycle += 1
-            await asyncio.sleep(CYCLE_S)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for a cycle, and further while nothing changes and no request waits for its end."""
+        await asyncio.sleep(CYCLE_S)
+        if self._requests.has_open:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout((SLOW_CYCLES - 1) * CYCLE_S):
+                await self._changed.wait()
 
     async def _use_accepted_plan(self) -> None:
         """Poll and call the backends of the plan that was accepted, here or by another console."""
         plan = self.store.state.plan
-        if plan.digest == self._backends.current.plan.digest:
+        if self._backends.current.serves(plan):
             return
         try:
             async with self._backends.swapping(plan) as backends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.sanitize import one_line
 from console.events.evidence import Card, Verb
 from console.events.verbs import SAFER
+from console.state.before import parse_before
 from console.state.card import card_for, wanted_settings
 from console.state.gates import needs_reason, typed_word, why_unfit
 from console.state.intent import Intent
@@ -39,6 +40,10 @@ def refusal(state: State, intent: Intent, card: Card, *, has_valid_edit: bool) -
 
 def _subject_problem(state: State, verb: Verb, intent: Intent, *, has_valid_edit: bool) -> str | None:
     """Why the subject of the intent cannot be meant, or None."""
+    if verb is Verb.PLACE and intent.before:
+        before = parse_before(state, intent.before)
+        if isinstance(before, str) or intent.subject is None:
+            return before if isinstance(before, str) else None
     if (problem := why_unfit(state, verb, intent.subject)) is not None:
         return problem
     if verb is not Verb.ACCEPT:

@@ -6,6 +6,7 @@ Fold the events of other consoles, write held ones, adopt spools of consoles tha
 from __future__ import annotations
 
 import asyncio
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 from adapters.contract import Clock
@@ -18,6 +19,10 @@ from console.journal.contract import Journal
 
 TAIL_S = 2.0
 """How long a change of the journal is waited for before it is read in any case."""
+OBSERVED_S = 0.5
+"""Within which time an observing console notices a change; others do at once."""
+OBSERVER_TAIL_S = 5.0
+"""As `TAIL_S`, for an observing console: fifty of them share a journal."""
 BROKEN_RETRY_S = 0.25
 """The same while the journal cannot be used."""
 
@@ -43,7 +48,9 @@ class JournalFollower:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        watch = self._journal.watch()
+        observing = self._store.state.local.observing
+        tail_s = OBSERVER_TAIL_S if observing else TAIL_S
+        watch = self._journal.watch(OBSERVED_S) if observing else self._journal.watch()
         watcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
 
         async def wait(seconds: float) -> bool:
@@ -59,7 +66,11 @@ class JournalFollower:
                     )
                     await self.record_notices()
                 await self._membership.refresh()
-                await wait(BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else TAIL_S)
+                has_changed = await wait(
+                    BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else tail_s
+                )
+                if has_changed and observing:  # a server announces an event to all of them at one moment
+                    await asyncio.sleep(random.uniform(0.0, OBSERVED_S))  # noqa: S311 - jitter, not a secret
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))

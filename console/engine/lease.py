@@ -15,6 +15,8 @@ from console.journal.contract import Lease
 
 RENEW_S = 3.0
 """How often the lease is renewed and this console's presence recorded."""
+OBSERVER_RENEWALS = 1.5
+"""Renewals after which a console that only observes, and does not poll, records its presence again."""
 LEASE_MARGIN_S = 0.05
 """How long after its end another console's lease is asked for: never before it has ended, and not a round later."""
 
@@ -47,6 +49,10 @@ class PollingLease:
     def is_poller(self) -> bool:
         """Whether this console polls the backends now."""
         return self.is_standalone or (self.fence is not None and self.is_valid)
+
+    def is_anothers(self) -> bool:
+        """Whether another console polls, as last heard."""
+        return self.holder not in (None, self.session) and not self.is_poller()
 
     @property
     def may_record_observations(self) -> bool:
@@ -96,6 +102,10 @@ class PollingLease:
     def rejoin(self) -> None:
         """The journal answers again: it says who polls."""
         self.is_standalone = False
+
+    def presence_s(self, *, observing: bool) -> float:
+        """Seconds for which a record of this console's presence is fresh enough."""
+        return RENEW_S * OBSERVER_RENEWALS if observing and not self.is_poller() else 0.0
 
     def ask_again_s(self, standalone_s: float) -> float:
         """Seconds until the journal is asked again; `standalone_s` while it cannot be."""

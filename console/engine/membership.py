@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +19,9 @@ from functools import partial
 
 from adapters.contract import Clock
 from console.engine.clock import boottime
+from console.engine.corrected_clock import clock_error_s
 from console.engine.identity import groups_of, is_dead
+from console.engine.journal_time import JournalTime, learn_journal_time, read_journal_time
 from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.journal.contract import ConsoleRole, Journal, JournalUnavailable, Lease, Presence, SignedApproval
@@ -31,6 +35,8 @@ STANDALONE_RETRY_S = 0.5
 """How often the journal is asked again while it cannot be asked."""
 SILENT_S = 3.0
 """How long the journal may take to say who polls before this console acts as if it could not be asked."""
+SPREAD_S = 0.5
+"""Consoles that only observe wait up to so much longer, at random: many of them must not ask at one moment."""
 REMEMBERED_S = 3600.0
 """How long a console that has left is still shown, with when it was last seen."""
 
@@ -62,6 +68,10 @@ class Membership:
         self._observing = observing
         self._on_poller = on_poller
         self._since = clock.now()
+        self._recorded_at = -math.inf
+        """When this console's presence was recorded last, in seconds on the clock that counts suspend."""
+        self._shown_at = -math.inf
+        """When the roster was read last, on the same clock."""
         self._known = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
@@ -74,7 +84,8 @@ class Membership:
         while True:
             await self._attend()
             self._known.set()
-            await asyncio.sleep(self._lease.ask_again_s(STANDALONE_RETRY_S))
+            spread_s = random.uniform(0.0, SPREAD_S) if self._observing else 0.0  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(self._lease.ask_again_s(STANDALONE_RETRY_S) + spread_s)
 
     async def _attend(self) -> None:
         async with self._one_at_a_time:
@@ -82,20 +93,28 @@ class Membership:
 
     async def _renew(self) -> None:
         asked_at = boottime()
-        presence = Presence(self._lease.session, self._actor, self._role(), self._since)
-        work = partial(_attend, rollout=self._store.state.rollout, presence=presence, ttl_s=LEASE_S)
+        presence = Presence(
+            self._lease.session, self._actor, self._role(), self._since, clock_s=clock_error_s(self._clock)
+        )
+        is_due = asked_at - self._recorded_at >= self._lease.presence_s(observing=self._observing)
+        work = partial(
+            _attend, rollout=self._store.state.rollout, presence=presence, ttl_s=LEASE_S, with_heartbeat=is_due
+        )
         call = asyncio.ensure_future(self._store.write(work))
         try:
             await asyncio.wait({call}, timeout=SILENT_S)
             if not call.done():
                 self._go_standalone()
-            roster, lease = await call
+            roster, lease, time = await call
         except JournalUnavailable as error:
             self._store.report_journal(str(error))
             self._go_standalone()
             return
         finally:
             call.cancel()
+        learn_journal_time(self._clock, time)
+        if is_due:
+            self._recorded_at = asked_at
         self._store.report_journal(None)
         self._lease.rejoin()
         await self._take_up(lease, asked_at)
@@ -128,7 +147,12 @@ class Membership:
             self._on_poller()
 
     async def refresh(self) -> None:
-        """Read the roster again; take over from a poller that has left."""
+        """Read the roster again; take over from a poller that has left.
+
+        A console that only observes and read it a moment ago leaves it at that.
+        """
+        if boottime() - self._shown_at < self._lease.presence_s(observing=self._observing):
+            return
         try:
             roster = await self._store.write(partial(_roster, rollout=self._store.state.rollout))
         except JournalUnavailable:  # shown by the next append or read of the tail
@@ -140,6 +164,7 @@ class Membership:
             await self._attend()
 
     def _show(self, roster: _Roster) -> None:
+        self._shown_at = boottime()
         state, holder = self._store.state, self._lease.holder
         crew, approvals = _people(roster, self._clock.now())
         poller = state.local.poller
@@ -177,13 +202,23 @@ def _people(roster: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[A
     return crew, tuple(_approval(approved) for approved in roster.approved)
 
 
-def _attend(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Roster, Lease]:
-    journal.heartbeat(rollout, presence)
-    lease, roster = journal.lease(rollout, presence.session, ttl_s), _roster(journal, rollout=rollout)
+def _attend(
+    journal: Journal, *, rollout: str, presence: Presence, ttl_s: float, with_heartbeat: bool
+) -> tuple[_Roster, Lease, JournalTime | None]:
+    """The roster, the lease and the journal's time.
+
+    Nothing is written where another console's lease lasts and no heartbeat is due.
+    """
+    if with_heartbeat:
+        journal.heartbeat(rollout, presence)
+    lease = journal.current_lease(rollout)
+    if lease is None or lease.holder == presence.session:
+        lease = journal.lease(rollout, presence.session, ttl_s)
+    roster = _roster(journal, rollout=rollout)
     if any(other.session == lease.holder and is_dead(other.actor) for other in roster.present):
         journal.release(rollout, lease.holder)  # a console started again after a kill need not wait for its own lease
         lease = journal.lease(rollout, presence.session, ttl_s)
-    return roster, lease
+    return roster, lease, read_journal_time(journal)
 
 
 def _roster(journal: Journal, *, rollout: str) -> _Roster:
@@ -203,7 +238,7 @@ def _leave(journal: Journal, *, rollout: str, session: str) -> None:
 def _member(presence: Presence, now: datetime) -> Member:
     who = replace(presence.actor, login=presence.login or None)
     seen_at = now - timedelta(seconds=round(presence.ago_s))
-    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0))
+    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0), presence.clock_s)
 
 
 def _approval(approved: SignedApproval) -> Approval:

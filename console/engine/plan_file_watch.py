@@ -18,9 +18,12 @@ from console.engine.workers import DaemonWorker
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
+from console.state.succession import move_lines
 
 CHECK_S = 1.0
 """How often the file is looked at."""
+OBSERVER_CHECKS = 5
+"""How many times more rarely an observing console looks: it accepts no plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class PlanFileWatch:
         """Check until cancelled."""
         while True:
             await self.check()
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(CHECK_S * (OBSERVER_CHECKS if self._store.state.local.observing else 1))
 
     async def check(self) -> None:
         """Read the file again if it was touched, and show its difference."""
@@ -84,7 +87,9 @@ class PlanFileWatch:
             return
         if self._version.plan is not None:
             self._store.know_plan(self._version.plan)
-        self._store.set_local(edited=difference)
+        edited = self.edited_plan if difference is not None else None
+        moves = move_lines(self._store.state.plan, edited) if edited is not None else ()
+        self._store.set_local(edited=difference, moves=moves)
 
 
 def _read_again(path: Path, known: _FileVersion) -> _FileVersion:

@@ -19,8 +19,10 @@ from itertools import count
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
 from console.engine.backend_set import BackendSet
 from console.engine.clock import wait_or_wake
+from console.engine.corrected_clock import TRUSTED_S
 from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
+from console.journal.moment import now as moment
 from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Target
 from console.state.values import State, TargetState
@@ -55,6 +57,7 @@ class Pollers:
         self._lease = store.lease
         self._backends = backends
         self._clock = clock
+        self._boot = moment().boot
         self._read_numbers = count()
         self._first: dict[str, asyncio.Event] = {}
         """Per source: set once it was polled."""
@@ -138,7 +141,8 @@ class Pollers:
             wait_s = poll_s * min(float(2 ** (self._failures[source] - 1)), SLOWEST)
             return max(wait_s * random.uniform(0.9, 1.1), retry_after_s)  # noqa: S311 - jitter, not a secret
         self._failures[source] = 0
-        if self._store.state.sources[source].failed_since is not None:
+        known = self._store.state.sources.get(source)
+        if known is not None and known.failed_since is not None:
             await self._store.append_observation(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
 
@@ -147,10 +151,7 @@ class Pollers:
         for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
             some = tuple(map(self._without_known, replies[first : first + METRICS_AT_ONCE]))
             targets = names if first == 0 else ()
-            skew_s = self._backends.current.skew_s(source)
-            self._store.record_sample(
-                SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some, skew_s=skew_s)
-            )
+            self._store.record_sample(self._source_read(source, targets, some))
             await asyncio.sleep(0)
 
     async def _record_failure(self, source: str, reason: str) -> None:
@@ -173,11 +174,20 @@ class Pollers:
                 await self._observe(target, polling=False)
         except (BackendError, TimeoutError):  # a rollback waits for no read
             return False
-        skew_s = self._backends.current.skew_s(target.backend)
-        self._store.record_sample(
-            SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,), skew_s=skew_s)
-        )
+        self._store.record_sample(self._source_read(target.backend, (target.name,), ()))
         return True
+
+    def _source_read(self, source: str, targets: tuple[str, ...], replies: tuple[MetricReply, ...]) -> SourceRead:
+        """The sample of an answer; the time since the boot is that of the console that polls alone."""
+        return SourceRead(
+            at=self._clock.now(),
+            source=source,
+            targets=targets,
+            replies=replies,
+            skew_s=self._backends.current.skew_s(source),
+            mono_s=self._clock.monotonic() if self._lease.is_poller() else None,
+            boot=self._boot,
+        )
 
     async def _observe(self, target: Target, *, polling: bool) -> None:
         number = next(self._read_numbers)
@@ -202,7 +212,7 @@ class Pollers:
             for tick_s, group in self._by_tick(able).items():
                 if not self._lease.is_poller():
                     return None
-                replies += await self._read_ticks(source, group, tick_s)
+                replies += await self._read_in_time(source, group, tick_s)
         except (BackendError, TimeoutError) as error:
             faults.append(self._fault_of(error))
             return None
@@ -220,6 +230,23 @@ class Pollers:
             )
             groups.setdefault(tick_s, []).append(metric)
         return groups
+
+    async def _read_in_time(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
+        """The metrics up to now; once more where the answer showed that the clock was wrong when it was asked."""
+        lead_s = self._lead_s()
+        try:
+            found = await self._read_ticks(source, metrics, tick_s)
+        except (BackendError, TimeoutError):
+            if abs(self._lead_s() - lead_s) <= TRUSTED_S:
+                raise
+            found = None
+        if found is None or abs(self._lead_s() - lead_s) > TRUSTED_S:
+            return await self._read_ticks(source, metrics, tick_s)
+        return found
+
+    def _lead_s(self) -> float:
+        """How far the clock is ahead of the one that never jumps."""
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
     async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
         """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""
@@ -256,7 +283,10 @@ class Pollers:
             gauge = entry is not None and entry.metric.query.shape is Shape.GAUGE
             return now - timedelta(seconds=GAUGE_HISTORY_S if gauge else HISTORY_S)
         settle_s = max(2 * tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
-        return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
+        oldest = now - timedelta(seconds=LONGEST_GAP_S)
+        if entry.read_at > now:  # by a console whose clock was ahead: when that was is not known
+            return oldest
+        return max(entry.read_at - timedelta(seconds=settle_s), oldest)
 
     def _without_known(self, reply: MetricReply) -> MetricReply:
         """A reply with only the ticks that the ledger does not hold yet."""

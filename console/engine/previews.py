@@ -17,6 +17,7 @@ def previews_for(state: State, backends: Backends) -> dict[str, Preview]:
     return {
         Verb.PROMOTE.value: _preview(state, backends, Verb.PROMOTE),
         Verb.ROLLBACK.value: _preview(state, backends, Verb.ROLLBACK),
+        Verb.CONFIRM.value: _preview(state, backends, Verb.CONFIRM),
         Verb.HALT.value: _halt(state, backends),
         Verb.RESUME.value: _resume(state, backends),
         **_orders(state, backends),
@@ -25,7 +26,7 @@ def previews_for(state: State, backends: Backends) -> dict[str, Preview]:
 
 def _preview(state: State, backends: Backends, verb: Verb) -> Preview:
     steps: dict[str, str] = {}
-    if verb is Verb.ROLLBACK:
+    if verb in (Verb.ROLLBACK, Verb.CONFIRM):
         steps = {name: entry.step.id for entry in state.checklist for name in entry.step.sets}
     calls = [
         PlannedCall(target.backend, name, str(setting), text, steps.get(name))

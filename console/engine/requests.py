@@ -184,6 +184,11 @@ class Requests:
             self._own_calls.discard(request)
             bind_request(None, None)
 
+    @property
+    def has_open(self) -> bool:
+        """Whether the end of a request is not known yet."""
+        return any(request.in_flight or request.in_doubt for request in self._store.state.requests.values())
+
     async def reconcile(self) -> None:
         """Settle requests of gone consoles, and unknown ones by later reads."""
         for request in tuple(self._store.state.requests.values()):

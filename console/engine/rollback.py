@@ -25,10 +25,11 @@ from console.engine.requests import Requests
 from console.engine.stability import StabilityTimers
 from console.engine.store import StateStore
 from console.engine.supervisor import cancel_and_wait
-from console.events.kinds import DecisionTaken, StepDone
+from console.events.kinds import StepDone
 from console.logs.context import report_internal_error
 from console.plan.nouns import Target
 from console.state.checklist import is_rolled_back, reads_as, timeout_s
+from console.state.raising import why_held
 from console.state.values import StepMark, StepState
 
 _log = logging.getLogger("warroom.engine.rollback")
@@ -55,7 +56,8 @@ class RollbackRunner:
         self._backends = backends
         self._pollers = pollers
         self._task: asyncio.Task[None] | None = None
-        self._decision: DecisionTaken | None = None
+        self._decision: tuple[str, str] | None = None
+        """(id of the rollback decision, trace of its calls)."""
         self._sending: dict[str, asyncio.Task[None]] = {}
         """Steps whose calls are under way."""
         self._reads: dict[str, asyncio.Task[bool]] = {}
@@ -76,13 +78,13 @@ class RollbackRunner:
         """Whether this console carries the rollback out."""
         return self._decision is not None
 
-    def start(self, decision: DecisionTaken) -> None:
-        """Begin or continue; failed steps are tried again, those in flight not."""
+    def start(self, decision: str, trace: str) -> None:
+        """Begin or continue the rollback `decision`; failed steps are tried again, those in flight not."""
         flying = {request.step for request in self._requests.in_flight if request.step is not None}
         self._began = {step: at for step, at in self._began.items() if step in flying or step in self._sending}
         if self._decision is None:
             self._stability.begin(self._store.state)
-        self._decision = decision
+        self._decision = (decision, trace)
         self.proceed()
 
     def proceed(self) -> None:
@@ -184,6 +186,7 @@ class RollbackRunner:
             entry
             for entry in self._open_steps()
             if entry.step.id not in self._sending
+            and not entry.is_held
             and not is_rolled_back(entry, state)
             and self._stability.needs_met(entry.step, state)
             and self._is_untried(entry)
@@ -215,23 +218,24 @@ class RollbackRunner:
 
     async def _send_step(self, entry: StepState) -> None:
         """Send one request per target of the step that does not read as rolled back."""
-        decision = self._decision
-        if decision is None:
+        if self._decision is None:
             return
+        decision, trace = self._decision
         for name, setting in entry.step.sets.items():
             target = self._store.state.plan.targets[name]
             await self._pollers.read_now(target, CHECK_S)
             if reads_as(self._store.state, name, setting):
                 continue
-            if self._hold_back_reason(entry) is not None:  # another console sent it during the read
+            # The read shows that it would raise exposure, or another console sent it meanwhile.
+            if why_held(self._store.state, entry) is not None or self._hold_back_reason(entry) is not None:
                 self._forget_attempt(entry)
                 return
             ended = await self._requests.send(
                 self._backends.current,
                 target,
                 setting,
-                decision=decision.id,
-                trace=decision.trace,
+                decision=decision,
+                trace=trace,
                 step=entry.step.id,
                 within_s=entry.step.timeout_s,
                 alone=not self._is_repeatable(entry, target),

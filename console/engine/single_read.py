@@ -9,7 +9,9 @@ from pathlib import Path
 from console.engine.backend_set import BackendSet
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
+from console.engine.corrected_clock import CorrectedClock, clock_line
 from console.engine.identity import actor
+from console.engine.journal_time import learn_journal_time, read_journal_time
 from console.engine.lease import PollingLease
 from console.engine.membership import roster_fields
 from console.engine.opening import opening_event, resume
@@ -33,7 +35,9 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
     Raises:
         JournalUnavailable, ConnectError, UnknownAdapter: as Engine.open.
     """
-    clock = SystemClock()
+    clock = CorrectedClock(SystemClock())
+    if journal is not None:
+        learn_journal_time(clock, read_journal_time(journal))
     run = open_run(journal, plan.rollout) if journal is not None else None
     if journal is not None and run is not None:
         rollout = resume(journal, run, plan.path, Depth.NEWEST).rollout
@@ -52,6 +56,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         if journal is not None and run is not None:
             store.set_local(**roster_fields(journal, run, clock.now()))
         store.set_local(
+            clock=clock_line(clock.error()),
             journal=replace(store.state.local.journal, broken=None, held=0),
             cautions=(*backends.current.cautions, *(journal.cautions if journal is not None else ())),
         )
@@ -62,7 +67,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         await backends.aclose()
 
 
-async def _poll_once(store: StateStore, backends: BackendSet, clock: SystemClock) -> None:
+async def _poll_once(store: StateStore, backends: BackendSet, clock: CorrectedClock) -> None:
     pollers = Pollers(store, backends, clock)
     task = asyncio.create_task(pollers.run())
     try:

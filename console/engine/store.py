@@ -242,7 +242,7 @@ class StateStore:
 
     def _set_rollout(self, rollout: RolloutState) -> None:
         if rollout.plan.digest != self._rollout.plan.digest:  # `edited` compared the file with the old plan
-            self._local = replace(self._local, edited=None)
+            self._local = replace(self._local, edited=None, moves=())
         self._rollout = rollout
         self._publish()
 

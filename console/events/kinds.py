@@ -52,6 +52,8 @@ class RolloutOpened(_Event):
     """Stages reached, inferred from the readings; None if ambiguous: the operator places it."""
     candidates: tuple[int, ...] = ()
     """Stages that the readings fit."""
+    asks_before: bool = False
+    """A reading above nothing is not taken for what was before: a person says it. False from versions that took it."""
     warroom: str = ""
     """Version of the console that opened it."""
 
@@ -110,6 +112,8 @@ class DecisionTaken(_Event):
     """W3C traceparent of every call of this decision."""
     plan_text: str | None = None
     """The edited plan's text, if `accept` is about the plan."""
+    before: dict[str, Setting] = {}
+    """PLACE: target -> what it was before the rollout, where the opening's reading left that open."""
     plan_digest: str | None = None
     automatic: bool = False
     """No key was pressed: the plan's `on_fail` requires it, and `who` is the operator of the console that acted."""
@@ -233,6 +237,11 @@ class SourceRead(_Event):
     targets: tuple[str, ...] = ()
     """Targets that were read; a changed one also has a TargetObserved."""
     skew_s: float | None = None
+    mono_s: float | None = None
+    """When it answered, in seconds since the boot of the polling console's machine; None: from an older console, or
+    read by one that does not poll."""
+    boot: str = ""
+    """Id of that boot: seconds of two boots say nothing about each other."""
 
 
 class Unrecognized(_Event):

@@ -146,7 +146,8 @@ VERBS: Mapping[Verb, VerbSpec] = {
         "skips it",
         key=VerbKey(
             "x",
-            "Skip a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
+            "Skip a rollback step that cannot be done, or let go a target of an earlier plan. "
+            "Opens the card; type the step's name and give a reason.",
             on_line=False,
         ),
         shape=2,
@@ -178,10 +179,14 @@ VERBS: Mapping[Verb, VerbSpec] = {
         needs_authority=True,
     ),
     Verb.PLACE: VerbSpec(
-        "choose the stage at which an ambiguous opening stands",
+        "say where an ambiguous opening stands, and what was before",
         "sets this stage",
         pen=PenUse.NEEDED,
-        key=VerbKey("s", "Choose the stage at which the rollout stands, where the readings leave it open."),
+        key=VerbKey(
+            "s",
+            "Choose the stage at which the rollout stands, or say what a target was before it, where the readings "
+            "leave that open.",
+        ),
         subject=SubjectArgument("--subject", "WHAT", "stages reached: a number"),
         needs_authority=True,
     ),
@@ -223,7 +228,7 @@ VERBS: Mapping[Verb, VerbSpec] = {
         needs_authority=True,
     ),
     Verb.CONFIRM: VerbSpec(
-        "confirm a manual rollback step as done",
+        "confirm a manual rollback step, or send one that would raise exposure",
         "confirms that it is done",
         shares_key=Verb.ROLLBACK,
         subject=SubjectArgument("--subject", "WHAT", "the step's id"),

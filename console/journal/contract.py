@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
@@ -160,6 +160,8 @@ class Presence:
     """Seconds since its last heartbeat, by the journal's own clock; ignored on write."""
     login: str = ""
     """Database login of the person (PostgreSQL: session_user); empty in SQLite."""
+    clock_s: float = 0.0
+    """Seconds that its host's clock is ahead of the time that it uses instead; 0 while it uses its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,14 @@ class Watch(Protocol):
 
     def close(self) -> None:
         """End a wait under way, from any thread."""
+
+
+@runtime_checkable
+class TimedJournal(Protocol):
+    """A journal whose server has a clock of its own. Raises JournalUnavailable."""
+
+    def server_time(self) -> datetime | None:
+        """The server's time, UTC; None while the server cannot be asked."""
 
 
 class Journal(Protocol):
@@ -333,8 +343,12 @@ class Journal(Protocol):
     def approvals(self, rollout: str) -> list[SignedApproval]:
         """Approvals of a rollout with a proven author, oldest first."""
 
-    def watch(self) -> Watch:
-        """A watch over this journal; it connects at the first wait."""
+    def watch(self, noticed_s: float = 0.1) -> Watch:
+        """A watch over this journal; it connects at the first wait.
+
+        Args:
+            noticed_s: seconds within which a change should be noticed; longer is cheaper.
+        """
 
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
         """Remove the samples of a closed rollout, and its checkpoint; return the number of samples.

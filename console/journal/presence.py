@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sqlite3
 from datetime import datetime
 
@@ -30,8 +32,11 @@ def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presenc
 
 def presence_values(presence: Presence) -> tuple[str, str, str, str]:
     """A console as it is stored: session, actor, role, since."""
-    actor = _ACTOR.dump_json(presence.actor).decode()
-    return presence.session, actor, presence.role.value, presence.since.isoformat(timespec="milliseconds")
+    actor = _ACTOR.dump_python(presence.actor, mode="json")
+    if presence.clock_s:
+        actor["clock_s"] = round(presence.clock_s, 1)
+    stored = json.dumps(actor, ensure_ascii=False)
+    return presence.session, stored, presence.role.value, presence.since.isoformat(timespec="milliseconds")
 
 
 def leave(connection: sqlite3.Connection, rollout: str, session: str) -> None:
@@ -58,9 +63,16 @@ def presence_from_row(
 ) -> Presence | None:
     """A sanitized row of the presence table; None if no warroom wrote it."""
     try:
-        who = _ACTOR.validate_json(sanitize_body(actor))
+        fields = json.loads(sanitize_body(actor))
+        who, clock_s = _ACTOR.validate_python(fields), float(fields.get("clock_s", 0.0))
         return Presence(
-            session, who, ConsoleRole(role), datetime.fromisoformat(since), max(0.0, ago_s), sanitize_value(login)
+            session,
+            who,
+            ConsoleRole(role),
+            datetime.fromisoformat(since),
+            max(0.0, ago_s),
+            sanitize_value(login),
+            clock_s if math.isfinite(clock_s) else 0.0,
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         return None

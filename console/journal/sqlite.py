@@ -34,7 +34,7 @@ from console.journal.database import DatabaseJournal, as_unavailable
 from console.journal.migrations import schema
 from console.journal.moment import Moment
 from console.journal.moment import now as moment
-from console.journal.watch import SqliteWatch
+from console.journal.watch import NOTICED_S, SqliteWatch
 
 BUSY_MS = 2000
 """Time an append waits for other writers before the journal counts as unavailable, in ms."""
@@ -254,9 +254,9 @@ class SqliteJournal(DatabaseJournal):
         """Approvals of a rollout with a proven author, oldest first."""
         return approvals.read_approvals(approvals.folder_of(self.path), rollout)
 
-    def watch(self) -> SqliteWatch:
+    def watch(self, noticed_s: float = NOTICED_S) -> SqliteWatch:
         """A watch over the file and its approvals."""
-        return SqliteWatch(self.path)
+        return SqliteWatch(self.path, noticed_s)
 
     @as_unavailable
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:

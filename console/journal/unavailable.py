@@ -11,13 +11,15 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import datetime
 from functools import wraps
 from itertools import chain, repeat
 from typing import Concatenate, ParamSpec, TypeVar
 
 from console.events.evidence import Actor
-from console.journal.contract import Journal, JournalUnavailable, SampleTail, Watch
+from console.journal.contract import Journal, JournalUnavailable, SampleTail, TimedJournal, Watch
 from console.journal.deferred import run_into
+from console.journal.watch import NOTICED_S
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -90,9 +92,13 @@ class UnavailableJournal:
             raise JournalUnavailable(self.reason)
         return self._journal.reader()
 
-    def watch(self) -> Watch:
+    def server_time(self) -> datetime | None:
+        """The time of the readable journal's server; None without one."""
+        return self._journal.server_time() if isinstance(self._journal, TimedJournal) else None
+
+    def watch(self, noticed_s: float = NOTICED_S) -> Watch:
         """A watch over the readable journal, else an idle one."""
-        return _IdleWatch() if self._journal is None else self._journal.watch()
+        return _IdleWatch() if self._journal is None else self._journal.watch(noticed_s)
 
     def close(self) -> None:
         """Close the journal that was opened, if any."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, ValidationError
 
+from adapters import registry
 from adapters.contract import Kind
 from adapters.registry import Adapter, UnknownAdapter, load, names
 from adapters.sanitize import one_line
@@ -16,6 +18,29 @@ from console.plan.problems import Findings, Path, suggestion
 from console.plan.wording import report
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ADDRESS_KEYS = (
+    "url",
+    "endpoint",
+    "address",
+    "host",
+    "port",
+    "socket",
+    "kubeconfig",
+    "context",
+    "cluster",
+    "namespace",
+    "region",
+    "account",
+    "project",
+    "environment",
+    "database",
+    "org",
+    "world",
+)
+"""Options that say where a backend acts, for an adapter that does not say its address itself."""
+_USER_INFO = re.compile(r"//[^/@\s]*@")
+"""User and password in a URL."""
+_log = logging.getLogger("warroom.plan")
 EMBEDDED = "embedded"
 """The simulated world, whose metrics need no queries."""
 
@@ -71,6 +96,22 @@ def _check_options(root: PlanNode, entry: PlanNode, path: Path, adapter: Adapter
 def options_of(entry: PlanNode) -> dict[str, object]:
     """The adapter's own keys of one entry of `backends`, as plain data."""
     return {key: node.plain() for key, node in entry.entries.items() if key != "adapter"}
+
+
+def address_of(adapter: Adapter, options: Mapping[str, object]) -> str:
+    """Where a backend with these options acts, in words that differ with the place."""
+    try:
+        if (said := registry.address(adapter, options)) is not None:
+            return said
+    except UnknownAdapter as error:  # the plan must still load
+        _log.warning("%s", error)
+    return one_line(", ".join(_texts(options[key]) for key in ADDRESS_KEYS if options.get(key) is not None), 500)
+
+
+def _texts(value: object) -> str:
+    """An option in words; the order of a list does not count."""
+    text = " ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else str(value).rstrip("/")
+    return _USER_INFO.sub("//", text)
 
 
 def secrets(value: object, path: Path = ()) -> Iterator[tuple[Path, Secret]]:

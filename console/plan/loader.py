@@ -14,8 +14,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.contract import ArmLabels, Kind, MetricQuery, Setting, Shape, TargetRef
+from adapters.registry import Adapter
 from console.plan import nouns, shape
-from console.plan.backends import options_of
+from console.plan.backends import address_of, options_of
 from console.plan.calendar import window
 from console.plan.checks import Parts, check
 from console.plan.document import LARGEST_BYTES, PlanNode, read
@@ -147,10 +148,7 @@ def _build(file: PlanFile, root: PlanNode, parts: Parts, path: str, text: str, d
         title=file.title or file.rollout,
         risk=file.risk,
         teams={name: nouns.Team(name, team.owner, tuple(team.escalate)) for name, team in file.teams.items()},
-        backends={
-            name: nouns.BackendSpec(name, adapters[name].name, adapters[name].kinds, options_of(entry))
-            for name, entry in entries.items()
-        },
+        backends={name: _backend(name, adapters[name], options_of(entry)) for name, entry in entries.items()},
         targets=targets,
         metrics={name: _metric(name, metric, targets) for name, metric in file.metrics.items()},
         stages=tuple(_stage(each, parts.kinds) for each in (file.stages if isinstance(file.stages, list) else ())),
@@ -169,6 +167,10 @@ def _build(file: PlanFile, root: PlanNode, parts: Parts, path: str, text: str, d
         on_fail=nouns.OnFail(file.on_fail),
         text=text,
     )
+
+
+def _backend(name: str, adapter: Adapter, options: Mapping[str, object]) -> nouns.BackendSpec:
+    return nouns.BackendSpec(name, adapter.name, adapter.kinds, options, address_of(adapter, options))
 
 
 def _authority(entry: shape.AuthorityEntry | shape.StageAuthorityEntry | None) -> dict[str, Authority]:

@@ -54,6 +54,10 @@ class BackendSpec:
     kinds: tuple[Kind, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     """The adapter's own keys, validated by its Options model."""
+    address: str = ""
+    """Where it acts, from its options; with the adapter it says which backend this is."""
+    kept: bool = False
+    """Of an earlier plan of the rollout: it may fail to connect without stopping the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Target:
     kind: Kind
     """DEPLOY or FLAGS."""
     team: str | None = None
+    kept: bool = False
+    """Of an earlier plan of the rollout, at its old place: part of no stage, and rolled back with the others."""
 
     @property
     def name(self) -> str:
@@ -226,6 +232,8 @@ class Step:
     """Seconds from its call until its targets must read as rolled back; None for twice `Plan.hold_s`."""
     repeatable: bool | None = None
     """Whether a second call does no harm while the first may still arrive; None for its backend's default."""
+    derived: bool = False
+    """Made from what was read, not written in the plan: it raises no exposure without a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Label
 
+from adapters.contract import Kind
 from console.screens.modal import Field, Modal
 from console.state.intent import Intent
 from console.state.values import State
@@ -109,6 +110,23 @@ class ChoiceScreen(Modal[str | None]):
         else:
             return super().act_on_key(key)
         return True
+
+
+def before_question(state: State, name: str) -> str:
+    """The question what a target was before, and how to answer with another share."""
+    return f"What was {name} before? Another share: warroom place PLAN --before"
+
+
+def befores(state: State, name: str) -> list[tuple[str, str]]:
+    """("TARGET=N", text) of the likely answers to what a target was before: nothing, or as it read at the opening."""
+    entry = state.targets[name]
+    is_flag, read = entry.target.kind is Kind.FLAGS, entry.opening
+    nothing = "off" if is_flag else "0"
+    shown = "?" if read is None or read.percent is None else f"{read.percent:.0f}"
+    return [
+        (f"{name}={nothing}", f"{'off' if is_flag else '0 %'}: the {read} belong to this rollout"),
+        (f"{name}={shown}", f"{shown} %, as it read at the opening"),
+    ]
 
 
 def places(state: State) -> list[tuple[str, str]]:

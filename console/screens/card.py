@@ -140,6 +140,9 @@ class DecisionCard(Modal[Intent | None]):
     def _does(self) -> str:
         if self._continues():
             return "continues the rollback"
+        if self.verb is Verb.CONFIRM and self.state is not None:
+            held = [entry.step.id for entry in self.state.checklist if entry.is_held]
+            return "sends it" if self.subject in held else VERBS[self.verb].effect
         if self.verb is not Verb.PROMOTE:
             return VERBS[self.verb].effect
         by_hand = self.state is not None and self.state.next is not None and self.state.next.stage.manual is not None
@@ -223,6 +226,7 @@ class DecisionCard(Modal[Intent | None]):
 
     def _intent(self, word: str, reason: str) -> Intent:
         state = self.state
+        is_before = self.verb is Verb.PLACE and "=" in (self.subject or "")
         return Intent(
             self.verb,
             self.card,
@@ -232,6 +236,7 @@ class DecisionCard(Modal[Intent | None]):
             bound=approval_digest(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
             override=self.confirmation.override,
-            subject=self.subject,
+            subject=None if is_before else self.subject,
+            before=(self.subject or "",) if is_before else (),
             typed=word,
         )

@@ -19,6 +19,10 @@ def detail_lines(state: State, verb: Verb, subject: str | None, width: int) -> l
             return _text_lines("by hand", what, width)
         case Verb.ROLLBACK if state.rollback is not None:
             return checklist_rows(state, width)
+        case Verb.PLACE if subject is not None and "=" in subject:
+            name, _, share = subject.partition("=")
+            said = f"{name} was at {share}{' %' if share.isdigit() else ''}: a rollback takes it back there"
+            return _text_lines("before", said, width)
         case Verb.CONFIRM | Verb.SKIP:
             return _step(state, subject, width)
         case Verb.ACCEPT if subject == "plan":

@@ -8,7 +8,6 @@ assessed one.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,14 +21,15 @@ from console.plan.nouns import Role
 from console.state.checklist import mark_overdue
 from console.state.exposure import has_all_traffic, is_exposed
 from console.state.judging import current_track, has_no_baseline
-from console.state.samples import advance_bake
+from console.state.ledger import place_after, place_from
+from console.state.samples import extended_bake
 from console.state.targets import confirm_stage
 from console.state.values import AnyState, MetricState, RolloutState
 
 
 def assess(state: AnyState, now: datetime) -> AnyState:
     """`state` with its verdicts, bake clock, the marks of a stage and steps under way and `as_of` at `now` (UTC)."""
-    state = replace(confirm_stage(advance_bake(state, now), now), as_of=now, checklist=mark_overdue(state, now))
+    state = replace(confirm_stage(extended_bake(state, now), now), as_of=now, checklist=mark_overdue(state, now))
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     state = replace(state, metrics=metrics)
     return replace(state, stage_verdict=_stage_verdict(state))
@@ -117,12 +117,12 @@ def _mismatch(state: RolloutState) -> float | None:
         entry = state.metrics[metric.name]
         if metric.query.shape is Shape.GAUGE or entry.track is None:
             continue
-        judged = [tick for tick in stage_ticks(state, entry) if tick.at.timestamp() <= entry.track.judged_to]
-        return traffic_mismatch(judged, share / 100.0, entry.tick_s)
+        ticks = stage_ticks(state, entry)
+        return traffic_mismatch(ticks[: place_after(ticks, entry.track.judged_to)], share / 100.0, entry.tick_s)
     return None
 
 
-def stage_ticks(state: RolloutState, entry: MetricState) -> tuple[Reading, ...]:
+def stage_ticks(state: RolloutState, entry: MetricState) -> Sequence[Reading]:
     """The ticks of the stage we stand on: those that began after it was confirmed."""
     since = state.stage_since
-    return () if since is None else entry.ledger[bisect_left(entry.ledger, since, key=lambda tick: tick.at) :]
+    return () if since is None else entry.ledger[place_from(entry.ledger, since) :]

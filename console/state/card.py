@@ -6,13 +6,15 @@ import math
 from datetime import UTC, datetime
 
 from adapters.contract import Setting, Shape
-from console.events.evidence import ROLLED_BACK, Card, MetricEvidence, TargetEvidence, Verb
+from console.events.evidence import ROLLED_BACK, Card, MetricEvidence, PlannedCall, TargetEvidence, Verb
 from console.events.verbs import PEN
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import reads_as
 from console.state.exposure import deploy_share
 from console.state.gates import gates_for
+from console.state.local import Preview
 from console.state.orders import preview_key
+from console.state.raising import why_held
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
 
@@ -32,11 +34,16 @@ def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
         as_of=state.as_of or datetime.fromtimestamp(0, UTC),
         gates=gates_for(state, verb),
         metrics=() if verb in PEN else tuple(_metric_evidence(entry) for entry in state.metrics.values()),
-        targets=() if verb in PEN else tuple(_target_evidence(state, verb)),
-        calls=preview.calls if preview is not None else (),
+        targets=() if verb in PEN else tuple(_target_evidence(state, verb, subject)),
+        calls=_calls(preview, verb, subject),
         skipped=tuple(_skipped_lines(state, verb)),
         warnings=tuple(_warning_lines(state, verb, subject)) + (preview.notes if preview is not None else ()),
     )
+
+
+def _calls(preview: Preview | None, verb: Verb, subject: str | None) -> tuple[PlannedCall, ...]:
+    calls = preview.calls if preview is not None else ()
+    return tuple(call for call in calls if call.step == subject) if verb is Verb.CONFIRM else calls
 
 
 def _shown_verb(verb: Verb) -> Verb:
@@ -66,19 +73,26 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
     return _stands_at(state)
 
 
-def wanted_settings(state: State, verb: Verb) -> dict[str, Setting]:
-    """Target -> setting that `verb` asks for: only what does not read as set."""
+def wanted_settings(state: State, verb: Verb, subject: str | None = None) -> dict[str, Setting]:
+    """Target -> setting that `verb` asks for: only what does not read as set.
+
+    `subject`: the step that is confirmed; None for every one that waits to be sent.
+    """
     if _shown_verb(verb) is Verb.PROMOTE and state.next is not None:
         missing = unset_targets(state, state.next.number)
         return {name: setting for name, setting in state.next.stage.sets.items() if name in missing}
-    if verb is not Verb.ROLLBACK:
+    if verb is Verb.ROLLBACK:
+        steps = [entry for entry in state.checklist if not entry.is_over and why_held(state, entry) is None]
+    elif verb is Verb.CONFIRM:
+        steps = [entry for entry in state.checklist if entry.is_held and subject in (None, entry.step.id)]
+    else:
         return {}
-    asked = [item for entry in state.checklist if not entry.is_over for item in entry.step.sets.items()]
+    asked = [item for entry in steps for item in entry.step.sets.items()]
     return {name: setting for name, setting in asked if not reads_as(state, name, setting)}
 
 
-def _target_evidence(state: State, verb: Verb) -> list[TargetEvidence]:
-    becomes = wanted_settings(state, verb)
+def _target_evidence(state: State, verb: Verb, subject: str | None) -> list[TargetEvidence]:
+    becomes = wanted_settings(state, verb, subject)
     found = []
     for name, entry in state.targets.items():
         age = (state.as_of - entry.read_at).total_seconds() if state.as_of and entry.read_at else None
@@ -167,6 +181,8 @@ def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")
     if _shown_verb(verb) is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
         found.append(f"{state.next.stage.name} is ONE-WAY: after it, roll back is no longer safe")
+    if verb is Verb.ACCEPT and subject == "plan":
+        found.extend(state.local.moves)
     if verb is Verb.APPROVE:
         closed = [gate.why for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
         found.extend(f"not yet: {why}" for why in closed)
@@ -182,6 +198,8 @@ def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
     if verb is Verb.ROLLBACK:
         manual = [entry.step for entry in state.checklist if entry.step.manual is not None and not entry.is_over]
         found += [f"{step.id} is done by hand: {step.manual}" for step in manual]
+        held = [(entry.step.id, why_held(state, entry)) for entry in state.checklist if not entry.is_over]
+        found += [f"{step} waits for you: it {why}" for step, why in held if why is not None]
     found.extend(_backend_notes(state, verb, subject))
     found += [f"{each.asks} is in flight" for each in state.in_flight]
     found += [f"{each.asks} is in doubt" for each in state.in_doubt]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Kind, Outcome, Setting, TargetReading
 from console.plan.nouns import Plan, Step
+from console.state.raising import why_held
 from console.state.requests import RequestState
 from console.state.values import RolloutState, StepMark, StepState, TargetState
 from console.state.versions import old_version
@@ -16,13 +17,20 @@ from console.state.versions import old_version
 if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, RequestMade, StepDone
 
+_UNSENT = frozenset({StepMark.PENDING, StepMark.WAITING, StepMark.RELAPSED, StepMark.REFUSED})
+"""Marks of a step without a call that may still take effect."""
+
 
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
-    """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
+    """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot.
+
+    After them one for each target that is kept from an earlier plan.
+    """
+    kept = [StepState(_step_back(entry)) for entry in targets.values() if entry.target.kept]
     if plan.rollback is not None:
-        return tuple(StepState(_to_old_version(step, targets)) for step in plan.rollback)
+        return (*(StepState(_to_old_version(step, targets)) for step in plan.rollback), *kept)
     touched = dict.fromkeys(name for stage in plan.stages for name in stage.sets)
-    return tuple(StepState(_step_back(targets[name])) for name in reversed(touched))
+    return (*(StepState(_step_back(targets[name])) for name in reversed(touched)), *kept)
 
 
 def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
@@ -34,11 +42,20 @@ def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
 
 def _step_back(entry: TargetState) -> Step:
     name, team = entry.target.name, entry.target.team
-    setting = setting_before(entry.opening, entry.target.kind)
+    setting = setting_back(entry)
     if setting is None:
         how = f"set {name} back by hand: what it was before could not be read"
-        return Step(id=f"{name}-back", manual=how, team=team)
-    return Step(id=f"{name}-back", sets={name: setting}, team=team)
+        if entry.asks_before:
+            how = f"{name} read {entry.opening} at the opening: say what it was before, or set it back by hand"
+            how += f" (warroom place PLAN --before {name}=N, key s)"
+        return Step(id=f"{name}-back", manual=how, team=team, derived=True)
+    return Step(id=f"{name}-back", sets={name: setting}, team=team, derived=entry.back is None)
+
+
+def setting_back(entry: TargetState) -> Setting | None:
+    """The setting that takes a target back by itself: an earlier plan's own, or the one before; None if unknown."""
+    before = None if entry.asks_before else setting_before(entry.opening, entry.target.kind)
+    return entry.back or before
 
 
 def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:
@@ -52,6 +69,19 @@ def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:
     if opening.percent is None or opening.problem is not None:
         return None
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
+
+
+def with_current_steps(state: RolloutState) -> RolloutState:
+    """The state with the steps that its readings make now; a step that is the same, or over, stays as it is."""
+    steps = tuple(_current_step(entry, state) for entry in checklist_of(state.plan, state.targets))
+    return mark_waiting(replace(state, checklist=steps))
+
+
+def _current_step(fresh: StepState, state: RolloutState) -> StepState:
+    known = next((entry for entry in state.checklist if entry.step.id == fresh.step.id), fresh)
+    if known.step == fresh.step or known.is_over:
+        return known
+    return replace(fresh, mark=StepMark.HOLDING) if state.rollback and reads_back(fresh, state) else fresh
 
 
 def has_unread_call(state: RolloutState, target: str) -> bool:
@@ -113,14 +143,25 @@ def mark_overdue(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
     return tuple(steps)
 
 
-def mark_waiting(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
-    """Mark each unfinished manual step WAITING once its needs are met, PENDING before."""
-    return tuple(
-        entry
-        if entry.step.manual is None or entry.is_over
-        else replace(entry, mark=StepMark.PENDING if unmet_needs(entry.step, steps) else StepMark.WAITING)
-        for entry in steps
-    )
+def mark_waiting(state: RolloutState) -> RolloutState:
+    """Mark each unfinished step WAITING while it is a person's turn.
+
+    A manual step is, once its needs are met; a derived one is, while it would raise exposure.
+    """
+    if state.rollback is None:
+        return state
+    return replace(state, checklist=tuple(_marked_waiting(entry, state) for entry in state.checklist))
+
+
+def _marked_waiting(entry: StepState, state: RolloutState) -> StepState:
+    if entry.is_over:
+        return entry
+    if entry.step.manual is not None:
+        unmet = unmet_needs(entry.step, state.checklist)
+        return replace(entry, mark=StepMark.PENDING if unmet else StepMark.WAITING)
+    if entry.mark in _UNSENT and (why := why_held(state, entry)) is not None:
+        return replace(entry, mark=StepMark.WAITING, detail=why)
+    return replace(entry, mark=StepMark.PENDING, detail="") if entry.is_held else entry
 
 
 def reads_back(step: StepState, state: RolloutState) -> bool:
@@ -137,7 +178,7 @@ def begin_rollback(state: RolloutState, event: DecisionTaken) -> RolloutState:
         for entry in state.checklist
     ]
     done = event.at if steps and all(entry.is_over for entry in steps) else None
-    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=mark_waiting(tuple(steps)))
+    return mark_waiting(replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=tuple(steps)))
 
 
 def _mark_step(
@@ -152,7 +193,7 @@ def _mark_step(
         for entry in state.checklist
     )
     done = at if steps and all(entry.is_over for entry in steps) else None
-    return replace(state, checklist=mark_waiting(steps), rolled_back_at=state.rolled_back_at or done)
+    return mark_waiting(replace(state, checklist=steps, rolled_back_at=state.rolled_back_at or done))
 
 
 def apply_step_request(state: RolloutState, event: RequestMade) -> RolloutState:
@@ -210,11 +251,17 @@ def apply_step_done(state: RolloutState, event: StepDone) -> RolloutState:
 
 
 def confirm_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
-    """A person says a manual step is done; only a read says so of any other."""
-    manual = {entry.step.id for entry in state.checklist if entry.step.manual is not None}
-    if event.subject not in manual:
+    """A person says that a manual step is done, or sends a step that raises exposure."""
+    entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
+    if entry is None or state.rollback is None:
         return state
-    return _mark_step(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")
+    if entry.step.manual is not None:
+        return _mark_step(state, entry.step.id, event.at, StepMark.DONE, "confirmed by hand")
+    if not entry.is_held:
+        return state
+    by = f" by {event.who.user}" if event.who is not None else ""
+    released = replace(entry, mark=StepMark.PENDING, since=event.at, detail=f"released{by}", released=True)
+    return replace(state, checklist=tuple(released if each is entry else each for each in state.checklist))
 
 
 def skip_step(state: RolloutState, event: DecisionTaken) -> RolloutState:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from console.state.values import AnyState, MetricState, RolloutState, StageMark
+from console.state.values import AnyState, MetricState, Poll, RolloutState, StageMark
 
 METRIC_FIELDS = (
     *("ledger", "canary_at", "baseline_at", "read_at", "partial", "problem", "spacing_s", "tick_s", "track", "late"),
@@ -36,6 +36,8 @@ class SampleParts:
     """Mark and trouble of each stage: whether one counts as failed depends on when its targets were read."""
     baked_s: float
     clocked_at: datetime | None
+    polled: Poll | None
+    latest_at: datetime | None
 
 
 def sample_parts(state: RolloutState) -> SampleParts:
@@ -47,6 +49,8 @@ def sample_parts(state: RolloutState) -> SampleParts:
         stages=tuple((entry.mark, entry.trouble) for entry in state.stages),
         baked_s=state.baked_s,
         clocked_at=state.clocked_at,
+        polled=state.polled,
+        latest_at=state.latest_at,
     )
 
 
@@ -75,6 +79,8 @@ def with_sample_parts(state: AnyState, parts: SampleParts) -> AnyState:
         ),
         baked_s=parts.baked_s,
         clocked_at=parts.clocked_at,
+        polled=parts.polled,
+        latest_at=parts.latest_at,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import types
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -30,7 +30,8 @@ from console.judge.policy import MetricPolicy
 from console.judge.split import Split
 from console.judge.track import Track
 from console.state.checkpoint import METRIC_FIELDS, SampleParts
-from console.state.values import MetricState, StageMark
+from console.state.ledger import Ledger
+from console.state.values import MetricState, Poll, StageMark
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger checkpoint is not stored, and a larger one that is found is not read."""
@@ -41,6 +42,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _Sums = tuple[float, float, float, float]
 _SLOTS: Mapping[type, Mapping[str, Any]] = {
+    Poll: {"at": datetime, "mono_s": float, "boot": str},
     Mixture: {"expected": float, "parts": tuple[float, ...], "scale": float},
     Ceiling: {"mixture": Mixture, "rate": float},
     Floor: {"logs": tuple[float, ...], "rate": float},
@@ -164,6 +166,8 @@ _PARTS = {
     "stages": tuple[tuple[StageMark, str], ...],
     "baked_s": float,
     "clocked_at": datetime | None,
+    "polled": Poll | None,
+    "latest_at": datetime | None,
 }
 
 
@@ -234,7 +238,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _columns(ledger: tuple[Reading, ...]) -> dict[str, Any]:
+def _columns(ledger: Sequence[Reading]) -> dict[str, Any]:
     """A ledger as columns, which are smaller than rows and faster to read."""
     return {
         "at": [(reading.at - _EPOCH) // _TICK for reading in ledger],
@@ -268,14 +272,14 @@ def _arm(samples: list[Sample | None]) -> list[Any]:
     return ["".join(kinds), first, rest]
 
 
-def _ledger(stored: dict[str, Any], newest: int | None) -> tuple[Reading, ...]:
+def _ledger(stored: dict[str, Any], newest: int | None) -> Ledger:
     at = stored["at"]
     if not set(map(type, at)) <= {int} or any(a >= b for a, b in pairwise(at)):
         raise BadCheckpoint("ticks out of order")
     skip = 0 if newest is None else max(0, len(at) - newest)
     arms = [_samples(stored[arm], len(at), skip) for arm in ("canary", "baseline")]
     times = [_EPOCH + timedelta(microseconds=each) for each in at[skip:]]
-    return tuple(map(Reading, times, *arms))
+    return Ledger(map(Reading, times, *arms))
 
 
 def _samples(stored: list[Any], count: int, skip: int) -> list[Sample | None]:
@@ -378,7 +382,7 @@ def _object(kind: type) -> _Decoder:
     return decode
 
 
-_BY_CONSTRUCTOR = frozenset({MetricPolicy, Buckets, Spread})
+_BY_CONSTRUCTOR = frozenset({MetricPolicy, Buckets, Poll, Spread})
 """Classes whose fields are their constructor's arguments, in this order."""
 
 

@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome
 from console.events.evidence import Verb
 from console.events.verbs import PENNED
-from console.plan.nouns import Plan
 from console.state import pen
+from console.state.before import asked_targets, with_before
 from console.state.checklist import (
     apply_step_request,
     apply_step_settlement,
     begin_rollback,
-    checklist_of,
     confirm_step,
     skip_step,
 )
-from console.state.derived_stages import mark_stage, stages_at, with_stages
-from console.state.judging import apply_override, enter_stage, rejudge
+from console.state.derived_stages import mark_stage, stages_at
+from console.state.escalation import after_act
+from console.state.judging import apply_override, enter_stage
+from console.state.plan_change import change_plan
+from console.state.raising import marked_as_lowering
 from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
+from console.state.succession import kept_steps, without_kept, without_returned
 from console.state.targets import judge_after_request
-from console.state.values import Boundary, MetricState, RolloutState, SourceState, StageMark, StageState, TargetState
+from console.state.values import RolloutState, StageMark
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,8 +34,15 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
 
 
-def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -> RolloutState:
-    """The state after a decision; its requests come as events of their own."""
+def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None, said_at: datetime) -> RolloutState:
+    """The state after a decision; its requests come as events of their own.
+
+    Args:
+        state: before it.
+        event: dated by the time that the rollout goes by.
+        seq: its number in the journal.
+        said_at: the time that its author gave.
+    """
     known = next((entry for entry in state.decisions if entry.id == event.id), None)
     if known is not None:  # it was held in memory and has now reached the journal
         decisions = tuple(replace(entry, seq=seq) if entry.id == event.id else entry for entry in state.decisions)
@@ -40,7 +50,8 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
     entry = DecisionState(
         id=event.id,
         seq=seq,
-        at=event.at,
+        at=said_at,
+        recorded_at=None if said_at == event.at else event.at,
         who=event.who,
         verb=event.verb,
         stage=event.stage,
@@ -50,6 +61,8 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
         subject=event.subject,
         automatic=event.automatic,
     )
+    if event.who is not None and not event.automatic:
+        state = after_act(state, event.at)
     why = pen.why_void(state, event) or _why_overtaken(state, event)
     if why:
         entry = replace(entry, outcome="refused", void=why)
@@ -72,7 +85,7 @@ def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -
         case Verb.CONFIRM:
             return confirm_step(state, event)
         case Verb.SKIP:
-            return skip_step(state, event)
+            return _apply_skip(state, event)
         case Verb.ORDER | Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return state
 
@@ -83,7 +96,9 @@ def _why_overtaken(state: RolloutState, event: DecisionTaken) -> str:
         return "the rollout was closed"
     if event.verb is Verb.RESUME and state.halted is None:
         return "it was resumed already"
-    if event.verb is Verb.PLACE and state.reached is not None:
+    if event.verb is Verb.PLACE and event.before and not any(name in asked_targets(state) for name in event.before):
+        return "it was said already what was before"
+    if event.verb is Verb.PLACE and state.reached is not None and not event.before:
         return "it was placed already"
     if event.verb is not Verb.PROMOTE:
         return ""
@@ -109,7 +124,11 @@ def _apply_promote(state: RolloutState, event: DecisionTaken) -> RolloutState:
 
 
 def _apply_place(state: RolloutState, event: DecisionTaken) -> RolloutState:
-    """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
+    """The stage and the settings before that the operator named: the first word stands.
+
+    A number that is no stage of the plan changes nothing.
+    """
+    state = with_before(state, event.before) if event.before else state
     number = state.stages_named(event.subject)
     if number is None or state.reached is not None:
         return state
@@ -117,90 +136,28 @@ def _apply_place(state: RolloutState, event: DecisionTaken) -> RolloutState:
     return enter_stage(replace(state, stages=stages_at(state.stages, number)), event.at)
 
 
+def _apply_skip(state: RolloutState, event: DecisionTaken) -> RolloutState:
+    """Skip a step of the rollback; without a rollback, let go a target that an earlier plan named."""
+    if state.rollback is not None:
+        return skip_step(state, event)
+    name = (event.subject or "").removesuffix("-back")
+    return without_kept(state, name) if event.subject in kept_steps(state) else state
+
+
 def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:
     if event.subject == "plan":
-        return _change_plan(state, event)
+        return change_plan(state, event)
     entry = state.targets.get(event.subject or "")
     if entry is None:
         return state
     known = len(state.requests)
     entry = confirm_reading(state, entry, event.at)
-    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
+    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known, accepted_after=known)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 
-def _change_plan(state: RolloutState, event: DecisionTaken) -> RolloutState:
-    """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept.
-
-    A stage we stand on, or are under way to, that is not where it was leaves the rollout unplaced. A rollback goes on
-    by the plan that it began with.
-    """
-    plan = state.plans.get(event.plan_digest or "")
-    if plan is None or state.rollback is not None:
-        return state
-    plan = with_stages(plan, {name: each.reading for name, each in state.targets.items() if each.reading is not None})
-    was = {entry.stage.name: entry for entry in state.stages}
-    stages = tuple(
-        replace(was[stage.name], number=number, stage=stage) if stage.name in was else StageState(number, stage)
-        for number, stage in enumerate(plan.stages, start=1)
-    )
-    targets = {
-        name: replace(known, target=target)
-        if (known := state.targets.get(name)) is not None and replace(known.target, team=target.team) == target
-        else TargetState(target)
-        for name, target in plan.targets.items()
-    }
-    boundaries = _renumber_boundaries(state, plan)
-    sources = {
-        name: source
-        if (source := state.sources.get(name)) is not None and source.adapter == spec.adapter
-        else SourceState(name, spec.adapter)
-        for name, spec in plan.backends.items()
-    }
-    reached = _stages_still_reached(state, [stage.name for stage in plan.stages])
-    return replace(
-        state,
-        plan=plan,
-        stages=stages,
-        targets=targets,
-        metrics=_metrics_under(state, plan, boundaries),
-        boundaries=boundaries,
-        sources=sources,
-        reached=reached,
-        promoting=state.promoting if reached is not None else None,
-        checklist=checklist_of(plan, targets),
-    )
-
-
-def _renumber_boundaries(state: RolloutState, plan: Plan) -> tuple[Boundary, ...]:
-    """Where the rollout stood, by the new plan's numbers; a stage that it has no more gets none of them."""
-    numbers = {stage.name: number for number, stage in enumerate(plan.stages, start=1)}
-    moved = {entry.number: numbers.get(entry.stage.name, -entry.number) for entry in state.stages}
-    return tuple(replace(each, reached=moved.get(each.reached, each.reached)) for each in state.boundaries)
-
-
-def _metrics_under(state: RolloutState, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
-    return {
-        name: rejudge(state, boundaries, measured, metric)
-        if (measured := state.metrics.get(name)) is not None
-        and (measured.metric.backend, measured.metric.query) == (metric.backend, metric.query)
-        else MetricState(metric)
-        for name, metric in plan.metrics.items()
-    }
-
-
-def _stages_still_reached(state: RolloutState, names: list[str]) -> int | None:
-    """Stages reached in a plan with the stages `names`; None if that is ambiguous."""
-    current = state.current.stage.name if state.current else None
-    if current is not None and current not in names:
-        return None
-    reached = state.reached if current is None else names.index(current) + 1
-    if state.promoting is None or state.next is None or reached is None:
-        return reached
-    return reached if names[reached : reached + 1] == [state.next.stage.name] else None
-
-
-def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
+def apply_request_made(state: RolloutState, event: RequestMade, said_at: datetime) -> RolloutState:
+    """The state after a request; `said_at`: the time that its author gave, by whose clock `send_by` is."""
     if event.id in state.requests:
         return state
     request = RequestState(
@@ -211,12 +168,14 @@ def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
         setting=event.setting,
         action=event.action,
         step=event.step,
-        at=event.at,
+        at=said_at,
+        recorded_at=None if said_at == event.at else event.at,
         send_by=event.send_by,
         deadline_s=event.deadline_s,
         calls=event.calls,
         seen=event.seen,
     )
+    request = marked_as_lowering(request, state.targets.get(event.target))
     state = _update_outcome(replace(state, requests={**state.requests, event.id: request}), event.decision)
     return state if event.step is None else apply_step_request(state, event)
 
@@ -250,7 +209,8 @@ def _apply_end(state: RolloutState, request: RequestState, at: datetime) -> Roll
     if request.step is not None:
         state = apply_step_settlement(state, request, at)
     state, line = judge_after_request(state, request.target, at)
-    return state if line is None else replace(state, log=(*state.log, line))
+    state = state if line is None else replace(state, log=(*state.log, line))
+    return without_returned(state, request.target)
 
 
 def _update_outcome(state: RolloutState, decision: str) -> RolloutState:

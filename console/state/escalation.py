@@ -14,7 +14,7 @@ from console.judge.verdict import VerdictState
 from console.plan.nouns import Rung
 from console.state.exposure import is_exposed
 from console.state.participants import Escalation
-from console.state.values import RolloutState, StepMark
+from console.state.values import AnyState, RolloutState, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import Escalated
@@ -36,8 +36,8 @@ def current_trouble(state: RolloutState) -> Trouble | None:
     if state.closed is not None or state.opened_at is None:
         return None
     found = _open_trouble(state)
-    acted = _last_act(state) if found is not None else None
-    return found if found is None or acted is None or acted <= found.since else replace(found, since=acted)
+    last = state.acted_at
+    return found if found is None or last is None or last <= found.since else replace(found, since=last)
 
 
 def _open_trouble(state: RolloutState) -> Trouble | None:
@@ -66,11 +66,10 @@ def _stage_began(state: RolloutState) -> datetime:
     return known
 
 
-def _last_act(state: RolloutState) -> datetime | None:
-    theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
-    decided = next((entry.at for entry in theirs), None)
-    noted = next((line.at for line in reversed(state.log) if line.kind == "note" and line.who is not None), None)
-    return max((moment for moment in (decided, noted) if moment is not None), default=None)
+def after_act(state: AnyState, at: datetime) -> AnyState:
+    """The state after a person did something at `at`."""
+    known = state.acted_at
+    return state if known is not None and at <= known else replace(state, acted_at=at)
 
 
 def due_rungs(state: RolloutState) -> list[tuple[int, Rung, Trouble]]:

@@ -5,11 +5,11 @@ The state keeps only where the evidence stands. A long rollout is thousands of t
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from console.judge.track import Track
 from console.state.judging import judge_tick
+from console.state.ledger import place_after
 from console.state.values import Boundary, MetricState
 
 
@@ -42,7 +42,7 @@ class EvidenceHistory:
         if entry.track is None:
             return replace(self, whole=True)
         ledger = entry.ledger
-        first = bisect_right(ledger, self.to, key=lambda tick: tick.at.timestamp())
+        first = place_after(ledger, self.to)
         track, marks, to = self.track, list(self.points), self.to
         for place in range(first, min(first + at_most, len(ledger))):
             at = ledger[place].at.timestamp()

@@ -7,9 +7,10 @@ from console.state.values import RolloutState
 
 
 def deploy_share(state: RolloutState) -> float | None:
-    """The canary's largest configured share over the deploy targets, or over the flags of a plan without any."""
-    of_kind = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
-    readings = [entry.reading for entry in of_kind or state.targets.values()]
+    """The canary's largest configured share over the plan's deploy targets, or over its flags if it has none."""
+    own = [entry for entry in state.targets.values() if not entry.target.kept]
+    of_kind = [entry for entry in own if entry.target.kind is Kind.DEPLOY]
+    readings = [entry.reading for entry in of_kind or own]
     shares = [share for reading in readings if reading is not None and (share := reading.exposure) is not None]
     return max(shares) if shares else None
 

@@ -15,6 +15,7 @@ from console.events import kinds
 from console.events.kinds import Event
 from console.plan.nouns import Plan
 from console.state import escalation, pen
+from console.state.before import asks_about
 from console.state.checklist import apply_step_done, checklist_of
 from console.state.decisions import (
     apply_decision,
@@ -26,8 +27,9 @@ from console.state.decisions import (
 from console.state.derived_stages import stages_at, under_plan, with_stages
 from console.state.gate_answers import apply_gate_answer
 from console.state.judging import enter_stage
-from console.state.samples import advance_bake, apply_samples
+from console.state.samples import advance_bake, advance_bake_by_poll, apply_samples
 from console.state.targets import apply_observation, confirm_stage, follow_controllers
+from console.state.timeline import after_event, event_time
 from console.state.values import MetricState, NoteState, RolloutState, SourceState, StageState, TargetState
 
 LOG_LINES = 500
@@ -64,13 +66,18 @@ def skip_event(state: RolloutState, seq: int) -> RolloutState:
 
 def fold(state: RolloutState, event: Event, seq: int | None = None) -> RolloutState:
     """The state after `event`. `seq` is its number in the journal, None for a sample or an event held in memory."""
-    after = _apply(advance_bake(state, event.at), event, seq)
-    if not isinstance(event, kinds.SourceRead):
-        after = follow_controllers(confirm_stage(after, event.at), event.at)
+    if isinstance(event, kinds.SourceRead):
+        after = apply_samples(advance_bake_by_poll(state, event), event)
+    else:
+        at = event_time(state, event.at)
+        dated = event if at == event.at else event.model_copy(update={"at": at})
+        state = after_event(state if state.polled is not None else advance_bake(state, at), at)
+        after = follow_controllers(confirm_stage(_apply(state, dated, event, seq), at), at)
     return after if seq is None else replace(after, last_seq=max(seq, after.last_seq))
 
 
-def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
+def _apply(state: RolloutState, event: Event, said: Event, seq: int | None) -> RolloutState:
+    """The state after `event`, which is `said` dated by the time that the rollout goes by."""
     match event:
         case kinds.SourceRead():
             return apply_samples(state, event)
@@ -78,9 +85,9 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
             observed, note = apply_observation(state, event)
             return observed if note is None else replace(observed, log=(*state.log[-LOG_LINES:], note))
         case kinds.DecisionTaken():
-            return apply_decision(state, event, seq)
+            return apply_decision(state, event, seq, said.at)
         case kinds.RequestMade():
-            return apply_request_made(state, event)
+            return apply_request_made(state, event, said.at)
         case kinds.RequestSettled():
             return apply_request_settled(state, event)
         case kinds.RequestReconciled():
@@ -99,7 +106,9 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
         case kinds.RolloutClosed():
             if state.closed is not None:  # of two who closed it at once the first word stands
                 return state
-            return _with_note(replace(state, closed=event.how), event, "note", f"rollout closed: {event.how}")
+            return _with_act(
+                _with_note(replace(state, closed=event.how), said, "note", f"rollout closed: {event.how}"), event
+            )
         case kinds.PenReleased():
             after = pen.apply_release(state, event)
             return state if after is None else _with_note(after, event, "pen", f"the pen is free: {event.reason}")
@@ -112,7 +121,7 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
         case kinds.VerdictChanged():
             return _apply_verdict(state, event)
         case kinds.Noted():
-            return _with_note(state, event, "note", event.text)
+            return _with_act(_with_note(state, said, "note", event.text), event)
         case kinds.Unbelieved():
             return state
         case kinds.Unrecognized():
@@ -127,13 +136,20 @@ def _with_note(state: RolloutState, event: Event, kind: str, text: str) -> Rollo
     return replace(state, log=(*state.log[-LOG_LINES:], line))
 
 
+def _with_act(state: RolloutState, event: Event) -> RolloutState:
+    """The state after a person did something; nothing where no person is named."""
+    return state if event.who is None else escalation.after_act(state, event.at)
+
+
 def _apply_opening(state: RolloutState, event: kinds.RolloutOpened) -> RolloutState:
+    state = replace(state, asks_before=event.asks_before)
     state = under_plan(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
     targets = dict(state.targets)
     for reading in event.readings:
         if (entry := targets.get(reading.target)) is not None:
             entry = replace(entry, opening=reading, reading=reading, confirmed=reading)
-            targets[reading.target] = replace(entry, read_at=reading.at, held_since=reading.at)
+            asks = asks_about(state, reading)
+            targets[reading.target] = replace(entry, read_at=reading.at, held_since=reading.at, asks_before=asks)
     state = replace(
         state,
         opened_at=event.at,
@@ -146,7 +162,7 @@ def _apply_opening(state: RolloutState, event: kinds.RolloutOpened) -> RolloutSt
     )
     state = enter_stage(state, event.at)
     reads = ", ".join(f"{reading.target} {reading}" for reading in event.readings) or "nothing could be read"
-    return _with_note(state, event, "note", f"opened; {reads}")
+    return _with_act(_with_note(state, event, "note", f"opened; {reads}"), event)
 
 
 def _apply_source(state: RolloutState, event: kinds.SourceFailed | kinds.SourceRecovered) -> RolloutState:

@@ -7,11 +7,13 @@ from console.events.verbs import VERBS, ReasonRule
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import access_gates, orders
+from console.state.before import asked_targets, before_line
 from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
+from console.state.succession import kept_steps
 from console.state.targets import unread_targets, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
@@ -44,18 +46,18 @@ def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
         case Verb.ROLLBACK:
             return _rollback_gates(state)
         case Verb.PLACE:
-            return (_gate("place", state.reached is None, "the opening was ambiguous", "the stage is known"),)
+            open_ = state.reached is None or bool(asked_targets(state))
+            return (_gate("place", open_, "the opening was ambiguous", "the stage is known"),)
         case Verb.ACCEPT:
             changes = outside_changes(state)
             return (_gate("change", bool(changes), "; ".join(changes), "nothing has changed outside"),)
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             begun = state.rollback is not None and bool(waiting)
-            return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
+            return (_gate("waiting step", begun, f"waiting: {', '.join(waiting)}", "no rollback step waits for you"),)
         case Verb.SKIP:
-            left = [entry.step.id for entry in state.checklist if not entry.is_over]
-            begun = state.rollback is not None and bool(left)
-            return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
+            left = skippable_steps(state)
+            return (_gate("step left", bool(left), f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.ORDER:
             return (*orders.order_gates(state), *access_gates.authority_gate(state, Verb.PROMOTE.value))
         case Verb.CLOSE:
@@ -95,19 +97,28 @@ def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | No
 
 
 def waiting_step(state: State) -> str | None:
-    """Id of the manual rollback step that is a person's turn now; None while the automatic ones must go on first."""
+    """Id of the rollback step that is a person's turn now; None while the automatic ones must go on first."""
     if state.rollback is None:
         return None
-    automatic = [entry for entry in state.checklist if entry.step.manual is None]
+    automatic = [entry for entry in state.checklist if entry.step.manual is None and not entry.is_held]
     if not state.local.running and not all(entry.is_over for entry in automatic):
         return None
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
+
+
+def skippable_steps(state: State) -> list[str]:
+    """The ids of the rollback steps that may be skipped; before a rollback, those of targets of an earlier plan."""
+    if state.rollback is None:
+        return kept_steps(state)
+    return [entry.step.id for entry in state.checklist if not entry.is_over]
 
 
 def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     """Why `verb` cannot be about `subject` (as in Intent), or None."""
     match verb:
         case Verb.PLACE:
+            if state.reached is not None:
+                return "; ".join(before_line(state, name) for name in asked_targets(state)) or "the stage is known"
             known = state.stages_named(subject) is not None
             return None if known else f"say which stage: a number from 0 to {len(state.stages)}"
         case Verb.ACCEPT:
@@ -118,9 +129,9 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
             return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
-            return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+            return None if subject in waiting else f"say which step: {', '.join(waiting) or 'none waits'}"
         case Verb.SKIP:
-            left = [entry.step.id for entry in state.checklist if not entry.is_over]
+            left = skippable_steps(state)
             return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
         case Verb.ORDER:
             return orders.why_unfit_order(state, subject)
@@ -176,6 +187,7 @@ def _forward_gates(state: State) -> list[Gate]:
     unplaced = "stage unknown: say where it stands (s, or warroom place)"
     found = [
         _gate("journal", broken is None, "journal writable", f"UNJOURNALED: {broken}"),
+        *(Gate("before", ok=False, why=before_line(state, name)) for name in asked_targets(state)),
         _gate("placed", state.reached is not None, "stage known", unplaced),
         _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"),
         _gate("halt", state.halted is None, "not halted", "halted: resume first (u)"),
@@ -284,5 +296,8 @@ def _close_gates(state: State) -> tuple[Gate, ...]:
     failing = [name for name, entry in state.metrics.items() if entry.is_failing]
     rolled_back = state.mode is Mode.ROLLED_BACK
     found += _recovery_gates(state) if rolled_back else [_soft("verdict", f"{name} FAIL") for name in failing]
+    if not rolled_back:
+        kept = [(name, entry.reading) for name, entry in state.targets.items() if entry.target.kept]
+        found += [_soft("kept", f"{name} of an earlier plan reads {reads or 'nothing yet'}") for name, reads in kept]
     doubtful = [request for request in state.requests.values() if request.in_doubt]
     return (*found, *(_soft("in doubt", f"{request.target} is in doubt") for request in doubtful))

@@ -28,6 +28,8 @@ class Intent:
     """Go forward although gates that can be overridden are closed; needs a reason."""
     subject: str | None = None
     """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM, SKIP: the step id. OFFER: a user."""
+    before: tuple[str, ...] = ()
+    """PLACE: what targets were before, each "TARGET=N", "TARGET=on" or "TARGET=off"."""
     typed: str = ""
     """The word that `gates.typed_word` asks for, as typed."""
     automatic: bool = False

@@ -7,11 +7,10 @@ times: every console that folds the same samples judges the same ticks in the sa
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from adapters.contract import Buckets, Kind, Reading, Shape
 from console.judge.latency import LatencyTrack, chosen_edges, slow_reading
@@ -19,6 +18,7 @@ from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Metric
+from console.state.ledger import place_after, place_from
 from console.state.values import AnyState, Boundary, MetricState, RolloutState
 
 if TYPE_CHECKING:
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
 SETTLES = 2
 """Scrapes after which a tick is taken to be final."""
+PLOTTED_TICKS = 360
+"""The newest ticks by which a histogram that is not judged yet is drawn: an hour of them."""
 
 
 def enter_stage(state: AnyState, at: datetime) -> AnyState:
     """The state from `at` on, when the rollout has come to stand at stage `reached`."""
+    state = replace(state, decided_before=len(state.decisions))
     if state.reached is None:
         return replace(state, stage_since=at)
     boundary = Boundary(at, state.reached, state.exposing, _given_share(state))
@@ -56,10 +59,8 @@ def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> M
         return entry
     last = newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
     track = entry.track
-    if track is None:  # a tick before every stage that exposes anything is not judged
-        first = bisect_left(entry.ledger, exposed_at, key=lambda tick: tick.at)
-    else:
-        first = bisect_right(entry.ledger, track.judged_to, key=lambda tick: tick.at.timestamp())
+    # a tick before every stage that exposes anything is not judged
+    first = place_from(entry.ledger, exposed_at) if track is None else place_after(entry.ledger, track.judged_to)
     for place in range(first, len(entry.ledger)):
         if entry.ledger[place].at.timestamp() > last:
             break
@@ -76,7 +77,7 @@ def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int,
     if (reading.at - boundary.at).total_seconds() < entry.metric.warmup_s:
         return track
     if track is None:
-        before = [tick for tick in entry.ledger[:place] if tick.at < boundary.at]
+        before = entry.ledger[: min(place, place_from(entry.ledger, boundary.at))]
         track = Track.begin(MetricPolicy.of(entry.metric), before, boundary.reached)
     if _is_overridden(entry, track, reading.at.timestamp()):
         track = track.after_override()
@@ -114,6 +115,26 @@ def current_track(entry: MetricState) -> Track | None:
     return track.after_override()
 
 
+@dataclass(frozen=True, slots=True)
+class _SlowReadings(Sequence[Reading]):
+    """A ledger of histograms, each as the share slower than `edge`, made when it is drawn."""
+
+    ledger: Sequence[Reading]
+    edge: float
+
+    def __len__(self) -> int:
+        return len(self.ledger)
+
+    @overload
+    def __getitem__(self, place: int) -> Reading: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Reading]: ...
+    def __getitem__(self, place: int | slice) -> Reading | Sequence[Reading]:
+        if isinstance(place, slice):
+            return _SlowReadings(self.ledger[place], self.edge)
+        return slow_reading(self.ledger[place], self.edge)
+
+
 def plotted_readings(entry: MetricState) -> Sequence[Reading]:
     """The ledger as it is drawn: a histogram as the share of requests slower than the edge that tells most."""
     if entry.metric.query.shape is not Shape.HISTOGRAM:
@@ -121,9 +142,10 @@ def plotted_readings(entry: MetricState) -> Sequence[Reading]:
     shaped = entry.track.model if entry.track is not None else None
     telling = shaped.dominant_model if isinstance(shaped, LatencyTrack) else None
     if telling is not None:
-        return [slow_reading(tick, telling[0]) for tick in entry.ledger]
-    edges = chosen_edges([tick.baseline for tick in entry.ledger if isinstance(tick.baseline, Buckets)])
-    return [slow_reading(tick, edges[0]) for tick in entry.ledger] if edges else ()
+        return _SlowReadings(entry.ledger, telling[0])
+    newest = entry.ledger[-PLOTTED_TICKS:]
+    edges = chosen_edges([tick.baseline for tick in newest if isinstance(tick.baseline, Buckets)])
+    return _SlowReadings(entry.ledger, edges[0]) if edges else ()
 
 
 def apply_override(state: RolloutState, event: DecisionTaken) -> RolloutState:

@@ -58,11 +58,15 @@ class LocalState:
     """Verb, or key of an order, -> the calls it would send."""
     edited: str | None = None
     """The difference between the plan file and the plan this rollout runs, as text; None when they are the same."""
+    moves: tuple[str, ...] = ()
+    """What the edited plan does to targets: renames, points elsewhere or drops them; a line each."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
     cautions: tuple[str, ...] = ()
     """Warnings about the backends and the journal of this console: a line each in every decision."""
+    clock: str | None = None
+    """How far this host's clock is off and whose time is used instead, one line; None while its own is."""
     fault: str | None = None
     """A fault of this console itself, one line; None while all its tasks run."""

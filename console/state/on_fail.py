@@ -17,12 +17,12 @@ def due_intent(state: RolloutState) -> Intent | None:
     Once per stage: an operator who resumes after it is not overruled by a machine. Past a one-way stage
     nothing is rolled back by itself: the rollout is frozen instead.
     """
-    said, since = state.stage_verdict, state.stage_since
+    said = state.stage_verdict
     if state.plan.on_fail is OnFail.ASK or said is None or said.word is not StageWord.FAIL:
         return None
-    if state.mode not in _BEGUN or since is None:
+    if state.mode not in _BEGUN or state.stage_since is None:
         return None
-    if any(decision.automatic and decision.at >= since for decision in state.decisions):
+    if any(decision.automatic for decision in state.decisions[state.decided_before :]):
         return None
     verb, reason = Verb.HALT, f"on_fail: {said.reason}"
     if state.plan.on_fail is OnFail.ROLLBACK:

@@ -57,6 +57,8 @@ class Member:
     role: str
     """captain, operator, observer"""
     seen_at: datetime
+    clock_s: float = 0.0
+    """How far its host's clock is ahead of the time that it uses instead; 0 while it uses its own."""
 
 
 @dataclass(frozen=True, slots=True)

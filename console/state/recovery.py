@@ -16,6 +16,7 @@ from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
 from console.events.evidence import Verb
 from console.judge.rule import unjudged_text
 from console.plan.nouns import Metric, Role
+from console.state.ledger import place_from
 from console.state.values import MetricState, RolloutState
 
 ENOUGH_TICKS = 3
@@ -39,7 +40,9 @@ def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
     since = state.rolled_back_at
     if since is None:
         return ()
-    promoted = next((entry.at for entry in state.decisions if entry.verb is Verb.PROMOTE and not entry.void), None)
+    promoted = next(
+        (entry.happened_at for entry in state.decisions if entry.verb is Verb.PROMOTE and not entry.void), None
+    )
     before = promoted or state.opened_at or since
     metrics = [entry for entry in state.metrics.values() if entry.metric.role is not Role.INFO]
     return tuple(_recovery(entry, before, since, state.as_of or since) for entry in metrics)
@@ -49,8 +52,8 @@ def _recovery(entry: MetricState, before: datetime, since: datetime, now: dateti
     metric = entry.metric
     if entry.unjudged:
         return Recovery(metric.name, None, unjudged_text(entry.unjudged))
-    then = [sample for reading in entry.ledger if reading.at < before for sample in _arms(reading)]
-    after = [reading for reading in entry.ledger if reading.at >= since and _arms(reading)]
+    then = [sample for reading in entry.ledger[: place_from(entry.ledger, before)] for sample in _arms(reading)]
+    after = [reading for reading in entry.ledger[place_from(entry.ledger, since) :] if _arms(reading)]
     if len(after) < ENOUGH_TICKS:
         finding = f"{len(after)} of {ENOUGH_TICKS} ticks since everything was rolled back"
         return Recovery(metric.name, None, f"{finding}{f' ({entry.problem})' if entry.problem else ''}")

@@ -33,6 +33,13 @@ class DecisionState:
     """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
     void: str = ""
     """Why it does not count: an earlier event that its console had not seen. Empty: it counts."""
+    recorded_at: datetime | None = None
+    """When it happened, where its author's clock cannot be right; None: `at`."""
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it was decided, by the time that the rollout goes by."""
+        return self.recorded_at or self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,15 @@ class RequestState:
     """The version token of the reading that it was decided on."""
     answers: tuple[GateAnswer, ...] = ()
     """The answers given to a backend's gate queries in its name."""
+    lowers: bool = False
+    """Whether it asked for less than its target read then and at the opening."""
+    recorded_at: datetime | None = None
+    """When it was made, where its author's clock cannot be right; None: `at`."""
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it was made, by the time that the rollout goes by."""
+        return self.recorded_at or self.at
 
     @property
     def asks(self) -> str:
@@ -84,8 +100,8 @@ class RequestState:
 
     @property
     def last_word(self) -> datetime:
-        """The moment after which nothing of it can arrive, by the clock of the console that made it."""
-        return self.at + timedelta(seconds=self.may_land_s)
+        """The moment after which nothing of it can arrive."""
+        return self.happened_at + timedelta(seconds=self.may_land_s)
 
     @property
     def in_flight(self) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
 from console.state.judging import judge_final_ticks
-from console.state.values import AnyState, MetricState, Mode, RolloutState
+from console.state.ledger import Ledger, place_from
+from console.state.timeline import ORDER_S, not_after_poll
+from console.state.values import AnyState, MetricState, Mode, Poll, RolloutState
 
 if TYPE_CHECKING:
     from console.events.kinds import SourceRead
@@ -63,23 +66,64 @@ def _newest(known: datetime | None, said: datetime | None, ticks: list[datetime]
     return max((moment for moment in (known, said) if moment is not None), default=None)
 
 
-def merge_ledgers(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
+def merge_ledgers(ledger: Sequence[Reading], news: tuple[Reading, ...]) -> Sequence[Reading]:
     """The ledger with `news` put in: one reading per tick start, the later one wins, oldest first."""
     if not news:
         return ledger
-    split = bisect_left(ledger, min(reading.at for reading in news), key=lambda reading: reading.at)
+    split = place_from(ledger, min(reading.at for reading in news))
     tail = {reading.at: reading for reading in ledger[split:]}
     tail.update((reading.at, reading) for reading in news)
-    return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]
+    known = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+    return known[:split].with_more([tail[at] for at in sorted(tail)])[-LEDGER_TICKS:]
 
 
 def advance_bake(state: AnyState, at: datetime) -> AnyState:
     """Move the bake clock on to `at`: the time since it last moved counts if everything was fresh all along."""
+    return _with_bake(state, at, math.inf)
+
+
+def advance_bake_by_poll(state: RolloutState, event: SourceRead) -> RolloutState:
+    """Move the bake clock on to a poll, and the time of the rollout with it.
+
+    By the time since the boot of the polling console's machine: no wall clock stops it or moves it on. After a poll of
+    another machine the time in between counts for nothing. A sample from an older console has no such time.
+    """
+    if event.mono_s is None:
+        return extended_bake(state, event.at)
+    poll = Poll(event.at, event.mono_s, event.boot)
+    most_s = math.inf if state.polled is None else poll.since(state.polled)
+    state = not_after_poll(state, event.at)
+    return replace(
+        state,
+        polled=poll,
+        latest_at=None,
+        baked_s=state.baked_s + _gained_s(state, event.at, most_s),
+        clocked_at=None if state.clocked_at is None else event.at,
+    )
+
+
+def extended_bake(state: AnyState, at: datetime) -> AnyState:
+    """Move the bake clock on to `at`, which no poll vouches for: by no more than a poll may take."""
+    return _with_bake(state, at, math.inf if state.polled is None else _patience_s(state))
+
+
+def _with_bake(state: AnyState, at: datetime, most_s: float) -> AnyState:
     if state.clocked_at is None or at <= state.clocked_at:
         return state
-    is_running = state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and stale_part(state, at) is None
-    gained = (at - state.clocked_at).total_seconds() if is_running else 0.0
-    return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
+    return replace(state, baked_s=state.baked_s + _gained_s(state, at, most_s), clocked_at=at)
+
+
+def _gained_s(state: RolloutState, at: datetime, most_s: float) -> float:
+    """The seconds of baking up to `at`: those since the clock last moved if everything was fresh, `most_s` at most."""
+    if state.clocked_at is None or state.mode not in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE):
+        return 0.0
+    passed_s = min((at - state.clocked_at).total_seconds(), most_s)
+    return passed_s if passed_s > 0.0 and stale_part(state, at) is None else 0.0
+
+
+def _patience_s(state: RolloutState) -> float:
+    """How old the last read of a target may be."""
+    return 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
 
 
 def stale_part(state: RolloutState, at: datetime) -> str | None:
@@ -87,12 +131,16 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
 
     Fresh: every target was read lately, and every critical metric has new samples of the arms that flow.
     """
-    patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
+    patience = _patience_s(state)
     for name, target in state.targets.items():
+        if target.target.kept:  # its old backend may be gone; its source says so
+            continue
         if target.read_at is None:
             return f"waiting: {name} has not been read"
         if (age := (at - target.read_at).total_seconds()) > patience:
             return f"STALE: {name} was last read {age:.0f} s ago"
+        if age < -ORDER_S and state.polled is not None:
+            return f"STALE: {name} was last read by a clock that is {-age:.0f} s ahead of this one"
     for metric in state.plan.critical:
         entry = state.metrics[metric.name]
         newest = entry.canary_at if state.exposing else entry.baseline_at

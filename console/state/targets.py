@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
-from console.state.checklist import checklist_of, mark_waiting, reads_back
+from console.state.before import asks_about, placed_by_readings
+from console.state.checklist import mark_waiting, reads_back, with_current_steps
 from console.state.derived_stages import mark_stage, under_plan, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
+from console.state.succession import without_returned
 from console.state.values import AnyState, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
@@ -36,11 +38,8 @@ def latest_request(state: RolloutState, target: str) -> RequestState | None:
 
     Not one that was refused, nor one from before the operator accepted an external change of the target.
     """
-    accepted = (d.at for d in reversed(state.decisions) if d.verb is Verb.ACCEPT and d.subject == target)
-    since = next(accepted, None)
-    for request in reversed(tuple(state.requests.values())):
-        if since is not None and request.at < since:
-            return None
+    first = state.targets[target].accepted_after if target in state.targets else 0
+    for request in reversed(tuple(state.requests.values())[first:]):
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
             return request
     return None
@@ -54,19 +53,19 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
         return state, None
     first = before.reading is None and before.opening is None and latest_request(state, reading.target) is None
     entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
-    if first and state.rollback is None:
-        entry = replace(entry, opening=reading, confirmed=reading)
+    if first and (state.rollback is None or reading.exposure == 0):  # at nothing there is nothing to take back
+        entry = replace(entry, opening=reading, confirmed=reading, asks_before=asks_about(state, reading))
         state = replace(state, targets={**state.targets, reading.target: entry})
         state = under_plan(state, with_stages(state.plan, {reading.target: reading}))
-        return replace(state, checklist=checklist_of(state.plan, state.targets)), None
+        return placed_by_readings(with_current_steps(state), event.at), None
     entry, line = _classify_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
         steps = tuple(_step_after(step, state, reading, event.at) for step in state.checklist)
-        state = replace(state, checklist=mark_waiting(steps))
+        state = mark_waiting(replace(state, checklist=steps))
         if not all(step.is_over for step in state.checklist):
             state = replace(state, rolled_back_at=None)
-    return state, line
+    return without_returned(state, reading.target), line
 
 
 def judge_after_request(state: RolloutState, target: str, at: datetime) -> tuple[RolloutState, NoteState | None]:
@@ -113,7 +112,7 @@ def _step_after(step: StepState, state: RolloutState, reading: TargetReading, at
     if back == was_back:
         return step
     mark, detail = (StepMark.HOLDING, "reads") if back else (StepMark.RELAPSED, "moved again: reads")
-    return replace(step, mark=mark, since=at, detail=f"{detail} {reading}")
+    return replace(step, mark=mark, since=at, detail=f"{detail} {reading}", released=step.released and back)
 
 
 def unset_targets(state: RolloutState, number: int) -> tuple[str, ...]:
@@ -186,7 +185,7 @@ def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> 
     requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
     hold = timedelta(seconds=state.plan.hold_s)
-    late = decision is None or at - decision.at > hold
+    late = decision is None or at - decision.happened_at > hold
     trouble: list[str] = []
     waiting = refused = False
     for name in missing:

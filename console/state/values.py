@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -66,7 +66,7 @@ class StepMark(StrEnum):
     RELAPSED = "relapsed"
     """Moved again after it had read as rolled back: red."""
     WAITING = "waiting"
-    """A manual step that waits for a person."""
+    """It waits for a person: a manual step, or one that would raise exposure."""
     SKIPPED = "skipped"
     """An operator decided to go on without it; the steps that need it may go on."""
     OVERDUE = "overdue"
@@ -101,7 +101,7 @@ class Drift:
 class TargetState:
     target: Target
     opening: TargetReading | None = None
-    """Its reading when the rollout opened: the meaning of "before"."""
+    """Its reading when the rollout opened, or what a person said instead: the meaning of "before"."""
     reading: TargetReading | None = None
     read_at: datetime | None = None
     """When it was last read successfully, changed or not."""
@@ -116,8 +116,14 @@ class TargetState:
     """How many requests there were when it came to its step: its next move is explained by later ones alone."""
     hand_after: int = 0
     """The same for a pause by hand: its end is explained by a resume from this request on."""
+    accepted_after: int = 0
+    """How many requests there were when an external change of it was last accepted."""
+    back: Setting | None = None
+    """For a target that is kept from an earlier plan: the setting of that plan's own rollback steps."""
     hides_judgement: bool = False
     """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
+    asks_before: bool = False
+    """A person has to say what it was before: it read more than nothing at the opening."""
 
     @property
     def steps(self) -> StepsReading | None:
@@ -132,8 +138,8 @@ class TargetState:
 @dataclass(frozen=True, slots=True)
 class MetricState:
     metric: Metric
-    ledger: tuple[Reading, ...] = ()
-    """Ticks, oldest first, one per tick start; a missing tick is a gap."""
+    ledger: Sequence[Reading] = ()
+    """Ticks, oldest first, one per tick start; a missing tick is a gap. By samples a `Ledger`."""
     canary_at: datetime | None = None
     baseline_at: datetime | None = None
     read_at: datetime | None = None
@@ -183,6 +189,25 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """The last poll that was recorded, on two clocks of the console that polls."""
+
+    at: datetime
+    mono_s: float
+    """Seconds since the boot of its machine."""
+    boot: str
+
+    def since(self, before: Poll) -> float:
+        """Seconds since another poll; 0 if that was one of another machine."""
+        return self.mono_s - before.mono_s if self.boot == before.boot else 0.0
+
+    @property
+    def lead_s(self) -> float:
+        """How far its time is ahead of the clock that counts from the boot."""
+        return self.at.timestamp() - self.mono_s
+
+
+@dataclass(frozen=True, slots=True)
 class SourceState:
     """One backend being polled."""
 
@@ -224,11 +249,18 @@ class StepState:
     detail: str = ""
     sends: int = 0
     """Requests sent for it in this rollback."""
+    released: bool = False
+    """A person typed its id: it is sent although it raises exposure."""
 
     @property
     def is_over(self) -> bool:
         """Whether it is finished: done, or skipped by an operator."""
         return self.mark in (StepMark.DONE, StepMark.SKIPPED)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has a call to send, and a person must release it first."""
+        return self.step.manual is None and self.mark is StepMark.WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +275,8 @@ class RolloutState:
     reached: int | None = None
     """Stages reached, 0 before the first; None: unplaced."""
     candidates: tuple[int, ...] = ()
+    asks_before: bool = False
+    """Whether a first reading above nothing leaves open what was before; False in recordings of older versions."""
     move: int = 0
     """Forward moves so far."""
     stages: tuple[StageState, ...] = ()
@@ -271,6 +305,14 @@ class RolloutState:
     """Fresh, unhalted seconds of the stage we stand on."""
     clocked_at: datetime | None = None
     """Up to when the bake clock has been reckoned."""
+    polled: Poll | None = None
+    """The last poll; None in recordings whose polls have no time since a boot."""
+    latest_at: datetime | None = None
+    """The latest time that an event gave since that poll."""
+    acted_at: datetime | None = None
+    """When a person last decided or noted anything."""
+    decided_before: int = 0
+    """How many decisions there were when the stage we stand on was confirmed."""
     plans: Mapping[str, Plan] = field(default_factory=dict, repr=False)
     """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
     pen: Pen = field(default_factory=Pen)

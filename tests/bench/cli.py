@@ -1,10 +1,11 @@
-"""The benchmarks' command line: `python -m tests.bench judge | faults | log | age`. Only `judge` needs numpy."""
+"""The benchmarks' command line: `python -m tests.bench BENCHMARK`. Only `judge` needs numpy."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from console.cli.commands import GC_THRESHOLDS
 from console.cli.exits import Exit
 from console.cli.output import print_err
+from tests.bench.judge.tables import Findings, GoalResult, goals_table
 
 FAULTS_PARTS = ("sweep", "race", "table", "exits", "speed")
 JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
@@ -59,6 +61,25 @@ def _parser() -> argparse.ArgumentParser:
     age.add_argument("--seed", type=int, default=1, metavar="N", help="of the recorded numbers (default: 1)")
     age.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
     age.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    watchers = benchmarks.add_parser("watchers", help="many `warroom watch` on one journal: CPU, memory, waits")
+    watchers.add_argument("--count", type=int, default=50, metavar="N", help="watchers beside one that polls")
+    watchers.add_argument("--idle", type=float, default=60.0, metavar="S", help="seconds measured (default: 60)")
+    watchers.add_argument("--journal", dest="journals", action="append", choices=JOURNALS)
+    watchers.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    soak = benchmarks.add_parser("soak", help="a console for hours of its world's time: what grows")
+    soak.add_argument("--minutes", type=float, default=10.0, metavar="N", help="real minutes (default: 10)")
+    soak.add_argument("--speed", type=float, default=20.0, metavar="N", help="times the pace (default: 20)")
+    soak.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    fuzz = benchmarks.add_parser("fuzz", help="hostile input at every door")
+    fuzz.add_argument("--count", type=int, default=1000, metavar="N", help="cases at each door (default: 1000)")
+    fuzz.add_argument("--seed", type=int, default=0, metavar="N", help="of the first case (default: 0)")
+    fuzz.add_argument("--only", action="append", metavar="DOOR", help="a part of a door's name; may be given again")
+    fuzz.add_argument("--at-once", type=int, default=2, metavar="N", help="processes (default: 2)")
+    fuzz.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    memory = benchmarks.add_parser("memory", help="a console with many metrics after a day")
+    memory.add_argument("--metrics", type=int, default=200, metavar="N")
+    memory.add_argument("--hours", type=float, default=24.0, metavar="N")
+    memory.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
     return parser
 
 
@@ -130,6 +151,48 @@ def faults(options: argparse.Namespace) -> int:
     return Exit.FAULT if report.missed else Exit.OK
 
 
+def watchers(options: argparse.Namespace) -> int:
+    """Measure many watchers on one journal beside a single one."""
+    from tests.bench.load.watchers_run import run
+
+    findings = run(options.count, options.idle, journals=options.journals or JOURNALS, progress=_progress)
+    return _print_findings(findings, as_json=options.json)
+
+
+def soak(options: argparse.Namespace) -> int:
+    """Run a console at many times the pace and report what grows."""
+    from tests.bench.load.soak_run import run
+
+    return _print_findings(run(options.minutes, options.speed, progress=_progress), as_json=options.json)
+
+
+def fuzz(options: argparse.Namespace) -> int:
+    """Run generated cases of hostile input."""
+    from tests.bench.load.fuzz_run import run
+    from tests.fuzz.doors import DOORS
+
+    doors = [name for name in DOORS if options.only is None or any(part in name for part in options.only)]
+    found = run(options.count, options.seed, doors, at_once=options.at_once, progress=_progress)
+    return _print_findings(found, as_json=options.json)
+
+
+def memory(options: argparse.Namespace) -> int:
+    """Measure the memory of a console with many metrics."""
+    from tests.bench.load.memory import run
+
+    return _print_findings(run(options.metrics, options.hours), as_json=options.json)
+
+
+def _print_findings(findings: Findings, *, as_json: bool) -> int:
+    """Print tables and goals, or the figures; the exit code."""
+    tables = [*findings.tables, goals_table(findings.goals)]
+    print(json.dumps(findings.cells) if as_json else "\n\n\n".join(table.text() for table in tables))
+    missed = [goal for goal in findings.goals if goal.result is GoalResult.MISS]
+    for goal in missed:
+        print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
+    return Exit.FAULT if missed else Exit.OK
+
+
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
         print_err(line)
@@ -138,6 +201,10 @@ def _progress(line: str) -> None:
 BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "age": age,
     "faults": faults,
+    "fuzz": fuzz,
     "judge": judge,
     "log": log,
+    "memory": memory,
+    "soak": soak,
+    "watchers": watchers,
 }

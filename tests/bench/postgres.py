@@ -28,7 +28,7 @@ _OPTIONS = (
     "unix_socket_directories=",
     "fsync=off",  # it is thrown away
     "shared_buffers=32MB",
-    "max_connections=100",
+    "max_connections=300",
 )
 _RULES = "host all locked 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
 

@@ -55,6 +55,7 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         write_deadline_s=context.write_deadline_s,
         explain=explain,
         client=client,
+        report_time=context.report_time,
     )
     return Unleash(context, transport, options.project, options.environment)
 

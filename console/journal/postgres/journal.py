@@ -33,6 +33,7 @@ from console.journal.postgres.connection import Connection, ConnectionLost, Mana
 from console.journal.postgres.url import Url
 from console.journal.postgres.watch import PostgresWatch
 from console.journal.presence import presence_values
+from console.journal.watch import NOTICED_S
 
 PATIENCE_S = 5.0
 """Time an append tries to replace a lost connection, in seconds: a server restart takes one or two."""
@@ -131,6 +132,7 @@ class PostgresJournal(DatabaseJournal):
     lease = query(room.take_lease)
     current_lease = query(room.current_lease)
     present = query(room.present)
+    server_time = query(room.server_time)
     approvals = query(room.approvals)
 
     @as_unavailable
@@ -166,8 +168,8 @@ class PostgresJournal(DatabaseJournal):
                 return entry
         raise JournalUnavailable(f"journal {self.url}: the approval was written, but cannot be read back")
 
-    def watch(self) -> PostgresWatch:
-        """A watch over a second connection that listens."""
+    def watch(self, noticed_s: float = NOTICED_S) -> PostgresWatch:
+        """A watch over a second connection that listens: the server announces changes at once."""
         return PostgresWatch(self.url)
 
     @as_unavailable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from adapters.failpoints import failpoint
 from console.journal.contract import Lease, Presence, SignedApproval, UnsignedApproval
@@ -18,6 +18,12 @@ def take_lease(connection: Connection, rollout: str, holder: str, ttl_s: float) 
     if row is None:
         raise ValueError("the server gave no lease")
     return Lease(*row)
+
+
+def server_time(connection: Connection) -> datetime | None:
+    """The server's time now."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    return None if row is None else row[0].astimezone(UTC)
 
 
 def current_lease(connection: Connection, rollout: str) -> Lease | None:
