@@ -199,11 +199,16 @@ def _worst_mark(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
 
 
 def apply_step_done(state: RolloutState, event: StepDone) -> RolloutState:
-    """A step read as rolled back for long enough, unless its target has moved since: it may be recorded hours later."""
+    """A step read as rolled back for long enough, unless its target has moved since: it may be recorded hours later.
+
+    Since means by the order of the journal; in recordings without the time since a boot, by the times that were given.
+    """
     entry = next((entry for entry in state.checklist if entry.step.id == event.step), None)
     for name, setting in entry.step.sets.items() if entry is not None else ():
         target = state.targets[name]
-        if target.reading is not None and not target.reading.satisfies(setting):
+        later = target.held_since is not None and target.held_since > event.at
+        moved = later or state.polled is not None
+        if moved and target.reading is not None and not target.reading.satisfies(setting):
             return _mark_step(state, event.step, event.at, StepMark.RELAPSED, f"moved again: reads {target.reading}")
     return _mark_step(state, event.step, event.at, StepMark.DONE, event.how)
 
