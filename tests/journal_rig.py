@@ -16,6 +16,7 @@ from console.events.kinds import (
     SourceRead,
 )
 from console.journal.contract import ConsoleRole, Journal, Presence, UnsignedApproval
+from console.plan.loader import parse
 from tests.rollout_rig import empty_card
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -25,8 +26,25 @@ RUN = "checkout/1"
 CARD = "0f" * 16
 
 
+PLAN_TEXT = """\
+warroom: 1
+rollout: checkout
+backends: {edge: {adapter: embedded, latency: 0}}
+targets: {api: {backend: edge, kind: deploy}}
+stages:
+  - {name: ten, set: {api: 10}}
+  - {name: full, set: {api: 100}}
+"""
+DIGEST = parse(PLAN_TEXT, "plan.yaml").digest
+
+
 def opening() -> RolloutOpened:
-    return RolloutOpened(at=AT, who=ANA, plan_digest="ab", plan_text="", readings=(), reached=0)
+    return RolloutOpened(at=AT, who=ANA, plan_digest=DIGEST, plan_text=PLAN_TEXT, readings=(), reached=0)
+
+
+def close_decision() -> DecisionTaken:
+    """The decision that has to stand before a closing that is believed."""
+    return DecisionTaken(at=AT, who=ANA, verb=Verb.CLOSE, stage=0, card=empty_card(Verb.CLOSE))
 
 
 def closing() -> RolloutClosed:

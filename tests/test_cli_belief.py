@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,14 @@ def test_wait_without_an_open_rollout_passes_over_forged_runs(at: Shell) -> None
     forge(at.journal, "one/2", opened(100.0), body="{}")
     assert at.run("wait", "--until", "complete") == Exit.MISSED
     assert "one/1" in at.complaint
+
+
+@pytest.mark.parametrize("body", ["no JSON", "[1]", "5", "{" * 2000])
+def test_the_view_of_decisions_is_whole_where_a_body_is_no_json(at: Shell, body: str) -> None:
+    decision = next(event for event in at.events() if event.kind == "decision_taken")
+    for number, kind in enumerate(("decision_taken", "request_made", "request_settled")):
+        forge(at.journal, "one/1", note(str(number)), kind=kind, body=body)
+    with closing(sqlite3.connect(at.journal)) as database:
+        rows = database.execute("SELECT id, verb, outcome FROM decisions ORDER BY seq").fetchall()
+    assert rows[0] == (decision.id, "promote", "api accepted")
+    assert [row[1:] for row in rows[1:]] == [(None, "recorded")]

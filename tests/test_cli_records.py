@@ -17,7 +17,7 @@ from console.cli.exits import Exit
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.sqlite import SqliteJournal
-from tests.journal_rig import ANA, AT, RUN, forward, note, opening, sample
+from tests.journal_rig import ANA, AT, RUN, close_decision, note, opening, sample
 from tests.journal_rig import closing as ended
 from tests.rollout_rig import empty_card
 
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
         journal.append(rollout, opening())
         journal.append_samples(rollout, [sample("s0"), sample("s1")])
         journal.append(rollout, note(f"about {rollout}"))
-    journal.append(RUN, forward(1))
+    journal.append(RUN, close_decision())
     journal.append(RUN, ended())
     journal.close()
     return made
@@ -217,7 +217,7 @@ def test_export_as_json_lines_holds_every_event_whole(path: Path, capsys: Captur
     )
     assert lines[1]["body"]["text"] == "about checkout/1"
     assert lines[2]["prev"] == lines[1]["hash"]
-    assert lines[2]["body"]["card"]["verb"] == "promote"
+    assert lines[2]["body"]["card"]["verb"] == "close"
 
 
 def test_export_of_one_plan_leaves_the_others_out(path: Path, capsys: Capture) -> None:
@@ -251,8 +251,8 @@ def test_export_as_markdown_tells_decisions_with_their_evidence(path: Path, caps
     hostile(path)
     _, out, _ = run(capsys, path, "log", "export", "--format", "md")
     assert out.startswith("# checkout/1\n\n## 2026-03-02 12:00:00Z ana: note\n\nabout checkout/1\n")
-    assert "## 2026-03-02 12:00:00Z ana: promote" in out
-    assert "    promote: start" in out
+    assert "## 2026-03-02 12:00:00Z ana: close" in out
+    assert "    close: start" in out
     assert "\\# head \\[link\\](http://evil) \\<b\\>" in out
 
 

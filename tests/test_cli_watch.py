@@ -20,7 +20,7 @@ from console.judge.verdict import Verdict, VerdictState
 from console.state.conditions import CONDITIONS, is_known, is_met, why_impossible
 from console.state.local import JournalHealth
 from console.state.participants import Poller
-from console.state.values import State
+from console.state.values import State, UnbelievedRow
 from tests.cli_rig import Shell, shell
 from tests.rollout_rig import Story
 from tests.states import ANA, PLAN
@@ -185,6 +185,16 @@ def lines(before: State | None, after: State) -> list[str]:
 def test_the_first_line_says_where_it_stands_and_who_polls() -> None:
     state = with_local(passing().seen, poller=Poller(here=False, who=ANA))
     assert lines(None, state) == ["checkout-v42/1  watching, stage 1/5 one, polled by ana@bastion-1 pid 4242"]
+
+
+def test_a_row_of_the_journal_that_is_not_believed_is_a_line_once() -> None:
+    story = passing()
+    row = UnbelievedRow(41, "eve", "no decision closes the rollout")
+    bad = replace(story.seen, unbelieved=(row,), unbelieved_count=1)
+    line = "1 row of the journal is not believed: seq 41, by eve: no decision closes the rollout"
+    assert lines(story.seen, bad) == [line]
+    assert lines(bad, bad) == []
+    assert lines(None, bad)[1:] == [line]
 
 
 def test_nothing_new_is_no_line() -> None:

@@ -20,7 +20,7 @@ from console.screens.leave import leave_lines
 from console.screens.modal import Field
 from console.state.card import card_for
 from console.state.evidence_history import EvidenceHistory
-from console.state.values import MetricState, State
+from console.state.values import MetricState, State, UnbelievedRow
 from tests import states
 from tests.engine_port_fake import war_room
 from tests.rollout_rig import Story
@@ -293,6 +293,15 @@ def test_help_names_every_key_and_why_one_is_not_possible() -> None:
     text = words(help_lines(states.healthy(), 76))
     assert all(key.label in text for key in KEYS)
     assert "not now: not halted" in text
+
+
+def test_help_begins_with_every_row_of_the_journal_that_is_not_believed() -> None:
+    rows = tuple(UnbelievedRow(seq, "eve", "the rollout was opened already") for seq in (41, 44))
+    text = words(help_lines(replace(states.healthy(), unbelieved=rows, unbelieved_count=3), 76))
+    assert text.startswith("ROWS OF THE JOURNAL THAT ARE NOT BELIEVED")
+    assert "seq 41, by eve: the rollout was opened already" in text
+    assert "seq 44, by eve: the rollout was opened already" in text
+    assert "and 1 more: `warroom log verify` names them all" in text
 
 
 def test_help_shows_every_verdict_mark() -> None:

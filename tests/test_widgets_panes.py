@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.state.values import NoteState, State, StepMark
+from console.state.values import NoteState, State, StepMark, UnbelievedRow
 from tests.states import (
     BEN,
     NOW,
@@ -341,6 +341,31 @@ def test_a_decision_held_in_memory_says_that_it_is_not_written() -> None:
     rows = said(log_lines(unjournaled(), 80, 5), 80)
     assert "2 NOT WRITTEN YET" in rows[0]
     assert "NOT WRITTEN recorded" in rows[1]
+
+
+def unbelieving(count: int) -> State:
+    """A state with rows of the journal that are not believed."""
+    rows = tuple(UnbelievedRow(41 + number, "eve", "no decision closes the rollout") for number in range(count))
+    return replace(healthy(), unbelieved=rows, unbelieved_count=count)
+
+
+def test_the_log_says_under_its_title_which_row_of_the_journal_is_not_believed() -> None:
+    rows = said(log_lines(unbelieving(1), 100, 6), 100)
+    assert rows[1].rstrip() == (
+        "▲ 1 row of the journal is not believed: seq 41, by eve: no decision closes the rollout"
+    )
+    assert rows[2:] == said(log_lines(healthy(), 100, 5), 100)[1:]
+
+
+def test_many_rows_that_are_not_believed_take_one_line_of_the_log() -> None:
+    rows = said(log_lines(unbelieving(90), 80, 6), 80)
+    assert rows[1].startswith("▲ 90 rows of the journal are not believed: seq 41, by eve: ")
+    assert rows[2:] == said(log_lines(healthy(), 80, 5), 80)[1:]
+
+
+def test_the_log_of_a_rollout_without_decisions_shows_a_row_that_is_not_believed() -> None:
+    rows = said(log_lines(replace(unbelieving(1), log=(), decisions=()), 80, 6), 80)
+    assert "nothing decided yet" in rows[0] and "not believed: seq 41" in rows[1]
 
 
 def test_the_log_says_how_many_older_entries_do_not_fit() -> None:

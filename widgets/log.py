@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.events.evidence import Actor
-from console.state.belief import unbelieved_line
 from console.state.requests import DecisionState
+from console.state.unbelieved import unbelieved_line
 from console.state.values import NoteState, State
 from widgets import format
 from widgets.glyphs import OUTCOMES

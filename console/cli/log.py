@@ -20,8 +20,8 @@ from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
-from console.state.belief import rows_line
 from console.state.requests import DecisionState
+from console.state.unbelieved import rows_line
 from console.state.values import RolloutState
 
 
@@ -67,7 +67,7 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
     Raises:
         JournalUnavailable: the journal cannot be read.
     """
-    found = []
+    found: list[LogEntry] = []
     for rollout in rollouts:
         record = believed_record(journal, rollout)
         if (line := rows_line(record.unbelieved, len(record.unbelieved))) is not None:

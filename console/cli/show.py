@@ -16,9 +16,9 @@ from console.cli.paths import chosen_journal, open_to_read
 from console.events.evidence import Actor
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
-from console.state.belief import unbelieved_line
 from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
+from console.state.unbelieved import unbelieved_line
 from console.state.values import State
 
 

@@ -17,7 +17,7 @@ from console.cli.paths import existing_journal, open_to_read
 from console.engine.believed import unbelieved_rows
 from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout
 from console.journal.contract import Journal
-from console.state.belief import row_text
+from console.state.unbelieved import row_text
 
 
 @with_exit_codes
@@ -60,7 +60,7 @@ def _rollouts(journal: Journal) -> list[str]:
     names: dict[str, None] = {}
     after: int | None = None
     while page := journal.rows(None, after):
-        names.update(dict.fromkeys(row.rollout for row in page))
+        names.update(dict.fromkeys(row.rollout for row in page if isinstance(row.rollout, str)))  # else it has no hash
         after = page[-1].position
     return list(names)
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from console.cli.output import print_out
-from console.state.belief import rows_line
 from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
+from console.state.unbelieved import rows_line
 from console.state.values import NoteState, State
 
 LINES = 1000

@@ -28,10 +28,11 @@ from console.engine.workers import JournalThread
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
-from console.state.belief import fold_stored, unbelieved_line
+from console.state.belief import fold_stored
 from console.state.checkpoint import SampleParts, with_sample_parts, with_unjudged
 from console.state.folding import fold, skip_event, with_plan
 from console.state.local import JournalHealth, LocalState
+from console.state.unbelieved import unbelieved_line
 from console.state.values import RolloutState, State
 
 _log = logging.getLogger("warroom.engine.journal")

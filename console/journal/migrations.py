@@ -189,3 +189,45 @@ def m007_checkpoints(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@schema()
+def m008_decisions_of_any_body(db: Database) -> None:
+    """The view of decisions, whole where a body is no JSON: such a row is read as one without values."""
+    db.execute("DROP VIEW decisions")
+    db.execute(
+        """
+        CREATE VIEW decisions AS
+        SELECT d.rollout,
+               d.seq,
+               d.at,
+               d.who,
+               json_extract(d.body, '$.verb')     AS verb,
+               json_extract(d.body, '$.stage')    AS stage,
+               json_extract(d.body, '$.subject')  AS subject,
+               json_extract(d.body, '$.reason')   AS reason,
+               json_extract(d.body, '$.override') AS override,
+               coalesce((
+                   SELECT group_concat(r.target || ' ' || coalesce(s.outcome, 'not settled'), ', ')
+                   FROM (
+                       SELECT event_id, CASE WHEN json_valid(body) THEN json_extract(body, '$.target') END AS target
+                       FROM events
+                       WHERE rollout = d.rollout AND kind = 'request_made'
+                         AND CASE WHEN json_valid(body) THEN json_extract(body, '$.decision') END = d.event_id
+                       ORDER BY seq
+                   ) AS r
+                   LEFT JOIN (
+                       SELECT CASE WHEN json_valid(body) THEN json_extract(body, '$.request') END AS request,
+                              CASE WHEN json_valid(body) THEN json_extract(body, '$.outcome') END AS outcome
+                       FROM events WHERE rollout = d.rollout AND kind = 'request_settled'
+                   ) AS s ON s.request = r.event_id
+               ), 'recorded')                     AS outcome,
+               d.event_id                         AS id,
+               json_extract(d.body, '$.card')     AS evidence
+        FROM (
+            SELECT rollout, seq, at, who, event_id, kind, CASE WHEN json_valid(body) THEN body ELSE '{}' END AS body
+            FROM events
+        ) AS d
+        WHERE d.kind = 'decision_taken'
+        """
+    )

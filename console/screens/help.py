@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.judge.latch import FAIL_AT
-from console.state.belief import row_text
+from console.state.unbelieved import row_text
 from console.state.values import State
 from widgets import glyphs
 from widgets.evidence import NO_SIGN

@@ -7,7 +7,6 @@ even one that lost a race or wrote late: two closings, an overtaken decision and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from console.events import kinds
@@ -21,7 +20,6 @@ MOST_AHEAD = 1000
 """How far the number of a forward move may lie ahead of the last: each lost race takes one at the most."""
 MOST_ROWS = 100
 """Rows that are kept with their reasons; more are counted."""
-_SHOWN = 3
 
 
 def fold_stored(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
@@ -114,24 +112,3 @@ def _author(event: Event) -> str:
     if isinstance(event, kinds.Unbelieved):
         return event.by
     return "" if event.who is None else event.who.login or event.who.user
-
-
-def unbelieved_line(state: RolloutState, most: int = _SHOWN) -> str | None:
-    """The rows that are not believed, on one line; None if there are none."""
-    return rows_line(state.unbelieved, state.unbelieved_count, most)
-
-
-def rows_line(rows: Sequence[UnbelievedRow], count: int, most: int = _SHOWN) -> str | None:
-    """The `most` first of `count` rows that are not believed, on one line; None if there are none."""
-    if not count:
-        return None
-    words = "1 row of the journal is" if count == 1 else f"{count:,} rows of the journal are"
-    shown = [row_text(row) for row in rows[:most]]
-    if shown and count > len(shown):
-        shown.append(f"and {count - len(shown):,} more")
-    return f"{words} not believed{': ' if shown else ''}{'; '.join(shown)}"
-
-
-def row_text(row: UnbelievedRow) -> str:
-    """One such row: its number, who wrote it, and the reason."""
-    return f"seq {row.seq}{f', by {row.by}' if row.by else ''}: {row.reason}"

@@ -265,7 +265,58 @@ BEGIN
 END $$;
 """
 
-MIGRATIONS = (_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY, _M006_CHECKPOINTS)
+_M007_DECISIONS_OF_ANY_BODY = """
+CREATE FUNCTION warroom.values_of(body text) RETURNS json LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(body::jsonb) = 'object' THEN
+        RETURN body::json;
+    END IF;
+    RETURN '{}'::json;
+EXCEPTION WHEN OTHERS THEN
+    RETURN '{}'::json;
+END $$;
+
+CREATE OR REPLACE VIEW warroom.decisions AS
+SELECT d.rollout,
+       d.seq,
+       d.at,
+       d.who,
+       d.login,
+       d.said ->> 'verb'                       AS verb,
+       CASE WHEN d.said ->> 'stage' ~ '^[0-9]{1,9}$' THEN (d.said ->> 'stage')::integer END AS stage,
+       d.said ->> 'subject'                    AS subject,
+       d.said ->> 'reason'                     AS reason,
+       d.said ->> 'override'                   AS override,
+       coalesce((
+           SELECT string_agg((r.said ->> 'target') || ' ' || coalesce((
+                      SELECT s.said ->> 'outcome'
+                      FROM (
+                          SELECT seq, warroom.values_of(body) AS said FROM warroom.events
+                          WHERE rollout = d.rollout AND kind = 'request_settled' OFFSET 0
+                      ) AS s
+                      WHERE s.said ->> 'request' = r.event_id
+                      ORDER BY s.seq LIMIT 1
+                  ), 'not settled'), ', ' ORDER BY r.seq)
+           FROM (
+               SELECT seq, event_id, warroom.values_of(body) AS said FROM warroom.events
+               WHERE rollout = d.rollout AND kind = 'request_made' OFFSET 0
+           ) AS r
+           WHERE r.said ->> 'decision' = d.event_id
+       ), 'recorded')                          AS outcome,
+       d.event_id                              AS id,
+       d.said -> 'card'                        AS evidence
+FROM (
+    SELECT rollout, seq, at, who, login, event_id, warroom.values_of(body) AS said FROM warroom.events
+    WHERE kind = 'decision_taken' OFFSET 0
+) AS d;
+"""
+"""The view of decisions, whole where a body is no JSON; OFFSET 0 has each body read once."""
+
+MIGRATIONS = (
+    *(_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY),
+    *(_M006_CHECKPOINTS, _M007_DECISIONS_OF_ANY_BODY),
+)
 
 _BEGINNING = """
 CREATE SCHEMA IF NOT EXISTS warroom;
