@@ -16,8 +16,8 @@ from console.cli.paths import existing_journal, open_to_read
 from console.engine.opening import resume
 from console.engine.replay import Depth
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
-from console.events.kinds import DecisionTaken, Noted
-from console.journal.contract import Journal, JournalUnavailable
+from console.events.kinds import DecisionTaken, Noted, RequestMade, RequestSettled
+from console.journal.contract import Journal, JournalEntry, JournalUnavailable
 from console.judge.wording import odds
 from console.state.requests import DecisionState
 from console.state.values import RolloutState
@@ -31,7 +31,7 @@ class LogEntry:
     seq: int
     event: DecisionTaken | Noted
     outcome: str = ""
-    """Outcome of a decision's calls, from the journal's own view; "" for a note."""
+    """Outcome of a decision's calls, as in the journal's own view; "" for a note."""
     ended: str = ""
     """Outcome in one word, then every request that was not accepted and why; "" for a note."""
 
@@ -63,16 +63,29 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
     """The decisions and notes of `rollouts`, oldest first. Raises JournalUnavailable."""
     found = []
     for rollout in rollouts:
-        decided = {entry.id: entry for entry in journal.decisions(rollout)}
+        entries = journal.tail(rollout, 0)
+        outcomes = _outcome_texts(entries)
         endings = _ending_texts(journal, rollout)
-        for entry in journal.tail(rollout, 0):
+        for entry in entries:
             event = entry.event
             if isinstance(event, Noted):
                 found.append(LogEntry(rollout, entry.seq, event))
             elif isinstance(event, DecisionTaken):
-                outcome = decided[event.id].outcome
+                outcome = outcomes.get(event.id, "recorded")
                 found.append(LogEntry(rollout, entry.seq, event, outcome, endings.get(event.id, outcome)))
     return sorted(found, key=lambda entry: (entry.event.at, entry.rollout, entry.seq))
+
+
+def _outcome_texts(entries: Sequence[JournalEntry]) -> dict[str, str]:
+    """Decision -> the outcomes of its calls, as the view `decisions` has them, in one pass over the events."""
+    ends = (entry.event for entry in reversed(entries) if isinstance(entry.event, RequestSettled))
+    settled = {end.request: end.outcome for end in ends}  # the first settlement stands
+    calls: dict[str, list[str]] = {}
+    for entry in entries:
+        if isinstance(made := entry.event, RequestMade):
+            outcome = settled.get(made.id)
+            calls.setdefault(made.decision, []).append(f"{made.target} {outcome or 'not settled'}")
+    return {decision: ", ".join(texts) for decision, texts in calls.items()}
 
 
 def _ending_texts(journal: Journal, rollout: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ def latest_request(state: RolloutState, target: str) -> RequestState | None:
 
     Not one that was refused, nor one from before the operator accepted an external change of the target.
     """
-    accepted = (d.at for d in reversed(state.decisions) if d.verb is Verb.ACCEPT and d.subject == target)
+    accepted = (d.at for d in reversed(state.decisions) if d.subject == target and d.verb is Verb.ACCEPT)
     since = next(accepted, None)
     for request in reversed(tuple(state.requests.values())):
         if since is not None and request.at < since:
