@@ -255,6 +255,6 @@ def test_a_step_that_does_not_read_as_rolled_back_is_not_done_whatever_an_event_
 
 def test_a_done_step_says_what_was_read() -> None:
     story, _ = begun()
-    story.observe("flag", 0)
+    story.observe(FLAG, 0)
     state = story.tell(StepDone(at=story.at, step="flag-off", how="reads off"))
     assert (mark(state, "flag-off"), detail(state, "flag-off")) == (StepMark.DONE, "reads off")
