@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from console.journal.contract import JournalUnavailable
+from console.journal.postgres import limits
 
 LOCK = 2002874994
 """Class of our advisory locks ("warr"): object 0 locks the journal, hashtext(rollout) a rollout's lease."""
@@ -220,7 +221,7 @@ CREATE TRIGGER samples_tell AFTER INSERT ON warroom.samples FOR EACH STATEMENT E
 CREATE TRIGGER approvals_tell AFTER INSERT ON warroom.approvals FOR EACH STATEMENT EXECUTE FUNCTION warroom.tell();
 """
 
-MIGRATIONS = (_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY)
+MIGRATIONS = (_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY, limits.MIGRATION)
 
 _BEGINNING = """
 CREATE SCHEMA IF NOT EXISTS warroom;
