@@ -156,10 +156,10 @@ def _entry_line(entry: LogEntry) -> str:
 
 
 def actor_name(who: Actor | None) -> str:
-    """The user, and their database login (PostgreSQL) if that is another name; "?" for None."""
+    """The name of an author; "?" for None."""
     if who is None:
         return "?"
-    return who.user if who.login in (None, who.user) else f"{who.user} (login {who.login})"
+    return who.name
 
 
 def decision_summary(event: DecisionTaken) -> str:

@@ -197,7 +197,7 @@ class Spool:
         except (_NotAdoptable, Conflict) as error:
             left = path.with_name(path.name + _UNADOPTED_SUFFIX)
             path.rename(left)
-            events = f"events of a console of {who.user} on {who.host}, made while the journal could not be written"
+            events = f"events of a console of {who.name} on {who.host}, made while the journal could not be written"
             text = f"{events}, are in {left}, not here: {one_line(error)}"
             self._note_in_open_run(journal, rollout, Noted(at=at, who=who, text=text))
             return count

@@ -239,6 +239,11 @@ class SqliteJournal(DatabaseJournal):
         return people.present(self._db.conn, self._clock(), rollout, within_s)
 
     @as_unavailable
+    def present_count(self, rollout: str, within_s: float) -> int:
+        """The number of consoles with a recent heartbeat."""
+        return people.present_count(self._db.conn, self._clock(), rollout, within_s)
+
+    @as_unavailable
     def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         """Write an approval file owned by this user; see `Journal.approve`."""
         folder = approvals.folder_of(self.path)
