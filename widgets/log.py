@@ -88,7 +88,7 @@ def _line(entry: DecisionState | NoteState) -> Line:
 
 
 def _who(who: Actor | None) -> str:
-    return who.user if who is not None else "-"
+    return who.name if who is not None else "-"
 
 
 def _where(entry: DecisionState) -> str:

@@ -94,7 +94,7 @@ def _by_whom(decision: DecisionState) -> str:
 
 
 def _person(who: Actor | None) -> str:
-    return "?" if who is None else people.user_at_host(who)
+    return "?" if who is None else who.name_at_host
 
 
 def _decision_json(decision: DecisionState | None) -> dict[str, Any] | None:

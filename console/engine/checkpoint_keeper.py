@@ -55,10 +55,15 @@ class _Stint:
 
 
 class CheckpointKeeper:
-    """Keep the checkpoint of one console's rollout."""
+    """Keep the checkpoint of one console's rollout.
 
-    def __init__(self, journal: Journal, store: StateStore) -> None:
+    Args:
+        judged: what was judged before the console opened, and is in no checkpoint yet.
+    """
+
+    def __init__(self, journal: Journal, store: StateStore, judged: ReplayPoint | None = None) -> None:
         self._journal = journal
+        self._judged = judged
         self._store = store
         self._worker = DaemonWorker("checkpoints")
         self._stopped = threading.Event()
@@ -76,14 +81,15 @@ class CheckpointKeeper:
                 _log.info("no checkpoint: %s", error)
                 await asyncio.sleep(WAIT_S)
 
-    async def close(self) -> None:
-        """Store a last checkpoint if this console polled for a while, and end the thread."""
+    async def close(self, *, stays: bool = True) -> None:
+        """Store a last checkpoint if there is something new in it, and end the thread. `stays`: this is no command."""
         self._stopped.set()
-        if self._may_work and self._polls and self._new_samples >= LEAST_SAMPLES:
+        is_worth_it = self._judged is not None or (stays and self._new_samples >= LEAST_SAMPLES)
+        if is_worth_it and self._may_work and self._polls:
             self._stopped = threading.Event()
             try:
                 async with asyncio.timeout(LEAVING_S):
-                    await self._keep(rest=0.0)
+                    await self._keep(rest=0.0, start=self._judged)
             except (JournalUnavailable, TimeoutError):
                 _log.info("left without a checkpoint")
         self._stopped.set()
@@ -116,9 +122,11 @@ class CheckpointKeeper:
         if unjudged or is_due:
             await self._keep(REST)
 
-    async def _keep(self, rest: float) -> None:
-        """Judge what is recorded since the checkpoint, store it, and take it over if this state lacks it."""
-        start: ReplayPoint | None = None
+    async def _keep(self, rest: float, start: ReplayPoint | None = None) -> None:
+        """Judge what is recorded since the checkpoint, store it, and take it over if this state lacks it.
+
+        `start`: a place that is judged already, in place of the checkpoint.
+        """
         while self._may_work and self._polls:
             stint = await self._worker.run(partial(self._judge, start, self._stopped, rest, STINT_S))
             if stint is None or not self._may_work:

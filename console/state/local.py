@@ -48,6 +48,8 @@ class LocalState:
     journal: JournalHealth = JournalHealth()
     crew: tuple[Member, ...] | None = None
     """Who is present, the longest there first; None while that is not known."""
+    unlisted: int = 0
+    """Present consoles that are not in `crew`, because there are too many."""
     poller: Poller | None = None
     """Which console polls; None while that is not known."""
     approvals: tuple[Approval, ...] = ()
