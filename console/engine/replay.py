@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from console.events.kinds import DecisionTaken, RolloutOpened
 from console.journal.contract import Journal, JournalEntry, JournalUnavailable, StoredCheckpoint
@@ -72,6 +73,12 @@ class ReplayPoint:
         return self.state.last_seq
 
 
+@lru_cache(maxsize=8)
+def _parsed(text: str, path: str) -> Plan:
+    """The plan in `text`, parsed once: each command folds the last runs of a plan, and resumes one of them."""
+    return parse(text, path)
+
+
 def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> dict[str, Plan]:
     """The plans that events of a rollout carry, parsed, by digest; the one that it was opened with comes first.
 
@@ -88,16 +95,18 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
         is_opening = isinstance(event, RolloutOpened)
         if not isinstance(event, RolloutOpened | DecisionTaken) or event.plan_text is None:
             continue
-        if is_opening and is_opened:  # a second opening counts for nothing
+        if is_opening is is_opened:  # a second opening counts for nothing, nor does a plan before the first
+            continue
+        if hashlib.sha256(event.plan_text.encode(errors="surrogatepass")).hexdigest() != event.plan_digest:
             continue
         try:
-            plan = parse(event.plan_text, path)
+            plan = _parsed(event.plan_text, path)
         except PlanError as error:
-            if is_opening and hashlib.sha256(event.plan_text.encode()).hexdigest() == event.plan_digest:
+            if is_opening:
                 problem = error  # written by a newer version: no later opening takes its place
                 break
             continue
-        if plan.digest == event.plan_digest and (is_opening or is_opened):
+        if plan.digest == event.plan_digest:
             plans[plan.digest] = plan
             is_opened = True
     if plans:
