@@ -27,6 +27,8 @@ from tests.rows.forgery import Forgery
 from tests.rows.looking import shown_text
 from tests.rows.prepared import OPENING, copy_prepared, exposure
 
+PATIENCE_S = 30.0
+"""How long the steps may take on a busy machine."""
 AT_ONCE = 8
 """Engines that run beside each other: most of a rollback is waiting."""
 
@@ -90,7 +92,10 @@ async def _faults_of_rollback(engine: Engine) -> list[str]:
     card = card_for(state, Verb.ROLLBACK)
     intent = Intent(Verb.ROLLBACK, card=card, stage=state.reached, move=state.move, seen=state.last_seq, reason="x")
     answer = await engine.act(intent)
-    await engine.finish_rollback()
+    until = time.monotonic() + PATIENCE_S
+    while not all(entry.is_over for entry in engine.state().checklist) and time.monotonic() < until:
+        await asyncio.wait({asyncio.ensure_future(engine.finish_rollback())}, timeout=PATIENCE_S)
+        await asyncio.sleep(0.02)
     state = engine.state()
     shown_text(state)
     faults = [] if answer.result is Result.ACCEPTED else [f"rollback {answer.result}: {answer.line[:200]}"]

@@ -106,7 +106,8 @@ def mutated(seed: str, stock: Sequence[StockRow]) -> Forgery:
     wanted = rng.choices(kinds, k=count)
     drawn = [rng.choice([row for row in stock if row[0] == kind]) for kind in wanted]
     chosen = [(kind, json.loads(json.dumps(body))) for kind, body in drawn]
-    rows, samples = [], []
+    rows: list[ForgedRow] = []
+    samples: list[ForgedSample] = []
     for number, (kind, body) in enumerate(chosen):
         body["id"] = id_of(f"{seed} {number}")
         for _ in range(rng.choice((0, 1, 1, 1, 2, 4))):
@@ -114,14 +115,21 @@ def mutated(seed: str, stock: Sequence[StockRow]) -> Forgery:
         if kind == "source_read":
             samples.append(ForgedSample(_damaged(rng, json.dumps(body))))
         else:
-            rows.append(_row(rng, kind, body, f"{seed} {number} column"))
+            row = _row(rng, kind, body)
+            rows.append(row if _is_free(row, rows, stock) else replace(row, event_id=id_of(f"{seed} {number} column")))
+    moves = {number: 100 + number for number, row in enumerate(rows) if row.move is not None}  # unique in a rollout
+    rows = [replace(row, move=moves.get(number)) for number, row in enumerate(rows)]
     return Forgery(f"mutated {seed}", tuple(rows), tuple(samples), Belief.OPEN)
 
 
-def _row(rng: random.Random, kind: str, body: Body, unique: str) -> ForgedRow:
+def _is_free(row: ForgedRow, rows: Sequence[ForgedRow], stock: Sequence[StockRow]) -> bool:
+    """Whether no other row has the id of `row`: the database refuses a second one."""
+    return row.event_id not in {each.event_id for each in rows} | {body.get("id") for _, body in stock}
+
+
+def _row(rng: random.Random, kind: str, body: Body) -> ForgedRow:
     row = forged(kind, body)
-    row = replace(row, body=_damaged(rng, row.body), event_id=id_of(unique) if rng.random() < 0.1 else row.event_id)
-    row = replace(row, move=row.move + 100 if row.move is not None else None)  # a move is unique in a rollout
+    row = replace(row, body=_damaged(rng, row.body))
     if rng.random() < 0.2:
         columns: tuple[dict[str, Any], ...] = (
             {"kind": rng.choice(("noted", "rollout_closed", "rollout_opened", "decision_taken", "source_read", "new"))},
