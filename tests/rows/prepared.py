@@ -76,7 +76,7 @@ class Facts:
 def prepare(folder: Path, journal: str | None = None) -> Facts:
     """Open a rollout in `folder` through the command and promote it once. Returns what its journal holds.
 
-    `journal`: URL of a server's journal; None: `journal.db` in the folder.
+    `journal`: URL of a server's journal, where the folder is the user's state directory; None: `journal.db` in it.
     """
     (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
     place = journal or str(folder / "journal.db")
@@ -155,7 +155,7 @@ def copy_prepared(prepared: Path, folder: Path) -> Path:
 
 def exposure(folder: Path) -> dict[str, float]:
     """What each target of the embedded world really exposes, from the world's own log."""
-    lines = [line for path in folder.glob("world-*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line for path in folder.rglob("world-*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
     found = dict(OPENING)
     for change in map(json.loads, filter(None, lines)):
         found[change["target"]] = 0.0 if change["on"] is False else float(change["percent"])
