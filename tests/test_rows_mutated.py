@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.rows.commands import run
 from tests.rows.engine import try_all
 from tests.rows.mutation import StockRow, forgeries_of, stock_of
 from tests.rows.prepared import copy_prepared, prepare
+from tests.rows.running import run
 
 ROWS = 1000
 PARTS = 4

@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     memory.add_argument("--metrics", type=int, default=200, metavar="N")
     memory.add_argument("--hours", type=float, default=24.0, metavar="N")
     memory.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    rows = benchmarks.add_parser("rows", help="mutated rows of a journal: it opens, shows everything and rolls back")
+    rows.add_argument("--count", type=int, default=1000, metavar="N", help="rows (default: 1000)")
+    rows.add_argument("--seed", type=int, default=1, metavar="N", help="which rows (default: 1)")
+    rows.add_argument(
+        "--roll-back-every", type=int, default=20, metavar="N", help="one journal of N is rolled back (default: 20)"
+    )
     return parser
 
 
@@ -191,6 +197,13 @@ def _print_findings(findings: Findings, *, as_json: bool) -> int:
     for goal in missed:
         print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
     return Exit.FAULT if missed else Exit.OK
+def rows(options: argparse.Namespace) -> int:
+    """Open journals with mutated rows in them, show everything, and roll some of them back."""
+    from tests.bench.rows import run
+
+    report = run(options.count, options.seed, options.roll_back_every, _progress)
+    print(report.text())
+    return Exit.FAULT if report.faults else Exit.OK
 
 
 def _progress(line: str) -> None:
@@ -207,4 +220,5 @@ BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "memory": memory,
     "soak": soak,
     "watchers": watchers,
+    "rows": rows,
 }

@@ -14,9 +14,10 @@ from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres
 from tests.rows.catalog import forgeries
 from tests.rows.columns import ON_A_SERVER_REFUSED
-from tests.rows.commands import faults_after, run
+from tests.rows.commands import faults_after
 from tests.rows.forgery import Forgery, insert_rows
 from tests.rows.prepared import copy_prepared, example_facts, prepare
+from tests.rows.running import run
 
 pytestmark = pytest.mark.live
 

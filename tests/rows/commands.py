@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
-from console.cli import main
 from console.cli.exits import Exit
 from console.journal.sqlite import SqliteStatements
 from tests.rows.forgery import Belief, Forgery, insert_rows
 from tests.rows.prepared import OPENING, RUN, exposure
+from tests.rows.running import Ended, run
 
 NOT_BELIEVED = "not believed"
 """Words of every command that shows a row that it set aside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A command that has ended."""
-
-    code: int
-    said: str
-    """All that it wrote to both streams."""
-
-    @property
-    def last_line(self) -> str:
-        """The last line that it wrote."""
-        return ["", *self.said.splitlines()][-1][:200]
-
-
-def run(*arguments: str) -> Ended:
-    """Run one command in this process."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = main(arguments)
-    return Ended(code, said.getvalue())
 
 
 def forge_in_file(journal: Path, forgery: Forgery) -> None:
@@ -78,7 +53,7 @@ def _reading_faults(forgery: Forgery, folder: Path, journal: str) -> Iterator[st
             yield f"{name}: exit {ended.code}: {ended.last_line}"
     yield from _plain_faults("log verify", verified)
     yield from _verdict_faults(forgery, verified)
-    if all(row.rollout == RUN for row in forgery.rows) and not forgery.samples:
+    if forgery.rows and all(row.rollout == RUN for row in forgery.rows):
         for name, ended in (("status", status), ("log", log)):
             if (NOT_BELIEVED in ended.said) != (NOT_BELIEVED in verified.said):
                 words = "does not show" if NOT_BELIEVED in verified.said else "shows"

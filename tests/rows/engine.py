@@ -40,6 +40,8 @@ class Tried:
     name: str
     faults: tuple[str, ...]
     took_s: float
+    rolled_back: bool
+    """Whether a rollback was tried, too."""
 
 
 async def try_all(forgeries: Sequence[Forgery], base: Path, folder: Path, roll_back_every: int) -> list[Tried]:
@@ -48,13 +50,13 @@ async def try_all(forgeries: Sequence[Forgery], base: Path, folder: Path, roll_b
 
     async def one(number: int, forgery: Forgery) -> Tried:
         async with limit:
-            own, began = folder / str(number), time.perf_counter()
+            own, began, rolls_back = folder / str(number), time.perf_counter(), number % roll_back_every == 0
             copy_prepared(base, own)
             try:
-                faults = await faults_after(forgery, own, rolls_back=number % roll_back_every == 0)
+                faults = await faults_after(forgery, own, rolls_back=rolls_back)
             finally:
                 shutil.rmtree(own)
-            return Tried(forgery.name, tuple(faults), time.perf_counter() - began)
+            return Tried(forgery.name, tuple(faults), time.perf_counter() - began, rolls_back)
 
     return await asyncio.gather(*(one(number, forgery) for number, forgery in enumerate(forgeries)))
 

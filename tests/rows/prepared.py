@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from adapters.contract import Outcome, Setting, TargetReading
-from console.cli import main
 from console.events.evidence import Actor, Card, MetricEvidence, Verb
 from console.events.kinds import (
     DecisionTaken,
@@ -23,6 +22,7 @@ from console.events.kinds import (
     TargetObserved,
     encode,
 )
+from tests.rows.running import run
 
 PLAN_NAME = "shop"
 RUN = f"{PLAN_NAME}/1"
@@ -80,9 +80,9 @@ def prepare(folder: Path, journal: str | None = None) -> Facts:
     """
     (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
     place = journal or str(folder / "journal.db")
-    code = main(["promote", str(folder / "plan.yaml"), "--journal", place])
-    if code != 0 or exposure(folder) != PROMOTED:
-        raise AssertionError(f"the rollout was not prepared: exit {code}, {exposure(folder)}")
+    ended = run("promote", str(folder / "plan.yaml"), "--journal", place)
+    if ended.code != 0 or exposure(folder) != PROMOTED:
+        raise AssertionError(f"the rollout was not prepared: exit {ended.code}: {ended.last_line}")
     return facts_of(folder / "journal.db") if journal is None else facts_of_server(journal)
 
 
