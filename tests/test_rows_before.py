@@ -11,7 +11,7 @@ from tests.rows.bodies import noted
 from tests.rows.commands import faults_after, forge_in_file
 from tests.rows.forgery import Belief, ForgedRow, Forgery, forged
 from tests.rows.openings import at_percent
-from tests.rows.prepared import PLAN_NAME, example_facts, prepare
+from tests.rows.prepared import PLAN_NAME, example_facts, open_at_ten
 
 FACTS = example_facts()
 IDS = 150
@@ -54,5 +54,5 @@ FORGERIES = {
 def test_a_rollout_opened_after_it_is_rolled_back(tmp_path: Path, name: str) -> None:
     SqliteJournal(tmp_path / "journal.db").close()
     forge_in_file(tmp_path / "journal.db", Forgery(name, FORGERIES[name]))
-    prepare(tmp_path)
+    open_at_ten(tmp_path)
     assert faults_after(Forgery(name, belief=Belief.OPEN), tmp_path, str(tmp_path / "journal.db")) == []

@@ -159,6 +159,12 @@ def readings(facts: Facts) -> Iterator[Forgery]:
         title = f"target_observed: {name}"
         body = renamed(facts.observed, title)
         yield Forgery(title, (forged("target_observed", body | {"reading": body["reading"] | change}),))
+    title = "target_observed: without a reading"
+    yield Forgery(title, (forged("target_observed", renamed(facts.observed, title) | {"reading": None}),))
+
+
+def odd_readings(facts: Facts) -> Iterator[Forgery]:
+    """Readings that a backend may give, though none should."""
     plausible: tuple[tuple[str, Body], ...] = (
         ("a negative step", {"step": -7, "steps": 3}),
         ("a billion steps", {"step": 0, "steps": 10**9}),
@@ -178,8 +184,6 @@ def readings(facts: Facts) -> Iterator[Forgery]:
         body = renamed(facts.observed, title)
         row = forged("target_observed", body | {"reading": body["reading"] | change})
         yield Forgery(title, (row,), belief=Belief.OPEN)
-    title = "target_observed: without a reading"
-    yield Forgery(title, (forged("target_observed", renamed(facts.observed, title) | {"reading": None}),))
 
 
 def numbers(facts: Facts) -> Iterator[Forgery]:
@@ -235,6 +239,10 @@ def texts(facts: Facts) -> Iterator[Forgery]:
         title = f"noted: {name}"
         row = forged("noted", noted(facts, title, text))
         yield Forgery(title, (row,), belief=Belief.OPEN)
+
+
+def shapes(facts: Facts) -> Iterator[Forgery]:
+    """Fields of other types, and cards that are none."""
     title = "noted: an actor of other types"
     body = noted(facts, title) | {"who": {"uid": "root", "user": 7, "host": None, "pid": []}}
     yield Forgery(title, (ForgedRow("noted", json.dumps(body), event_id=body["id"], at=None),))

@@ -79,10 +79,9 @@ RUNS = (
     "1_0",
     "999999999999",
     "9" * 400,
-    "/1",
+    "1.5",
     "",
     "1/",
-    "1/2",
     " 2",
     "2 ",
     "２",
@@ -94,6 +93,11 @@ RUNS = (
     "'; DROP TABLE events; --",
 )
 """What stands behind the slash of a forged run's name."""
+OTHER_NAMES = (
+    *("", "/", "/1", "shop", "shop0", "shop.", "sho", "shop-2/1", "shopping/1", "SHOP/1", "shop%/1", "_hop/1"),
+    *("shop//1", "shop/1/2", "shop/1x/1", "shop/10/2"),
+)
+"""Names of rollouts that are no run of the plan, though they look like one."""
 
 
 def forged_runs(facts: Facts) -> Iterator[Forgery]:
@@ -102,27 +106,14 @@ def forged_runs(facts: Facts) -> Iterator[Forgery]:
         title = f"run: {name[:24]!r}"
         body = at_percent(renamed(facts.opened, title), 100) | {"reached": 3, "candidates": [3]}
         yield Forgery(title, (forged("rollout_opened", body, rollout=f"{PLAN_NAME}/{name}"),))
-    for rollout in ("shop/1x/1", "shop/1.5", "shop/10/2"):
-        title = f"run: {rollout}"
-        body = at_percent(renamed(facts.opened, title), 100)
-        yield Forgery(title, (forged("rollout_opened", body, rollout=rollout),))
-    for rollout in (
-        "",
-        "/",
-        "/1",
-        "shop",
-        "shop0",
-        "shop.",
-        "sho",
-        "shop-2/1",
-        "shopping/1",
-        "SHOP/1",
-        "shop%/1",
-        "_hop/1",
-    ):
+    for rollout in OTHER_NAMES:
         title = f"run: named {rollout!r}"
         body = at_percent(renamed(facts.opened, title), 100)
         yield Forgery(title, (forged("rollout_opened", body, rollout=rollout),), belief=Belief.OPEN)
+
+
+def begun_runs(facts: Facts) -> Iterator[Forgery]:
+    """Rows of a next run that begins otherwise, or follows a forged end."""
     for name, body_of in (("no JSON", "hello"), ("an empty object", "{}")):
         title = f"run: the next one, its opening is {name}"
         yield Forgery(title, (ForgedRow("rollout_opened", body_of, rollout=f"{PLAN_NAME}/2"),))

@@ -52,25 +52,9 @@ def people(facts: Facts) -> Iterator[Forgery]:
     yield Forgery(title, (row,), belief=Belief.OPEN)
 
 
-def samples(facts: Facts) -> Iterator[Forgery]:
-    """Samples that no backend gave; they have no chain, and are left out when they cannot be believed."""
-
-    def one(title: str, body: Body | str, **columns: object) -> Forgery:
-        text = body if isinstance(body, str) else json.dumps(body)
-        return Forgery(f"sample: {title}", samples=(ForgedSample(text, **columns),), belief=Belief.OPEN)  # type: ignore[arg-type]
-
-    for name, text in (("no JSON", "hello"), ("null", "null"), ("nesting", "[" * 100_000), ("empty", "")):
-        yield one(name, text)
-    tick = {"at": facts.at, "canary": {"total": 100.0, "bad": 1.0}, "baseline": {"total": 100.0, "bad": 1.0}}
-    reply: Body = {
-        "metric": "errors",
-        "readings": [tick],
-        "canary_at": facts.at,
-        "baseline_at": facts.at,
-        "tick_s": 10.0,
-    }
-    base = renamed(facts.sample, "sample") | {"replies": [reply], "targets": ["api", "page"]}
-    paths: tuple[tuple[str, object], ...] = (
+def _edits(tick: Body, reply: Body) -> tuple[tuple[str, object], ...]:
+    """(dotted path, value) of what is wrong with a sample."""
+    return (
         ("at", "0001-01-01T00:00:00Z"),
         ("at", "9999-12-31T23:59:59Z"),
         ("at", "2026-12-01T04:00:00"),
@@ -109,7 +93,27 @@ def samples(facts: Facts) -> Iterator[Forgery]:
         ("targets", "api"),
         ("kind", "rollout_closed"),
     )
-    for path, value in paths:
+
+
+def samples(facts: Facts) -> Iterator[Forgery]:
+    """Samples that no backend gave; they have no chain, and are left out when they cannot be believed."""
+
+    def one(title: str, body: Body | str, **columns: object) -> Forgery:
+        text = body if isinstance(body, str) else json.dumps(body)
+        return Forgery(f"sample: {title}", samples=(ForgedSample(text, **columns),), belief=Belief.OPEN)  # type: ignore[arg-type]
+
+    for name, text in (("no JSON", "hello"), ("null", "null"), ("nesting", "[" * 100_000), ("empty", "")):
+        yield one(name, text)
+    tick = {"at": facts.at, "canary": {"total": 100.0, "bad": 1.0}, "baseline": {"total": 100.0, "bad": 1.0}}
+    reply: Body = {
+        "metric": "errors",
+        "readings": [tick],
+        "canary_at": facts.at,
+        "baseline_at": facts.at,
+        "tick_s": 10.0,
+    }
+    base = renamed(facts.sample, "sample") | {"replies": [reply], "targets": ["api", "page"]}
+    for path, value in _edits(tick, reply):
         shown = f"{len(value)} entries" if isinstance(value, list) else str(value)[:32]
         yield one(f"{path} is {shown}", changed(base, path, value))
     yield one("after a far event", base, after_seq=2**63 - 1)

@@ -74,7 +74,13 @@ class Facts:
 
 
 def prepare(folder: Path, journal: str | None = None) -> Facts:
-    """Open a rollout in `folder` through the command and promote it once. Returns what its journal holds.
+    """As `open_at_ten`; returns what the journal holds then."""
+    open_at_ten(folder, journal)
+    return facts_of(folder / "journal.db") if journal is None else facts_of_server(journal)
+
+
+def open_at_ten(folder: Path, journal: str | None = None) -> None:
+    """Open a rollout in `folder` through the command, and promote it once.
 
     `journal`: URL of a server's journal, where the folder is the user's state directory; None: `journal.db` in it.
     """
@@ -83,7 +89,6 @@ def prepare(folder: Path, journal: str | None = None) -> Facts:
     ended = run("promote", str(folder / "plan.yaml"), "--journal", place)
     if ended.code != 0 or exposure(folder) != PROMOTED:
         raise AssertionError(f"the rollout was not prepared: exit {ended.code}: {ended.last_line}")
-    return facts_of(folder / "journal.db") if journal is None else facts_of_server(journal)
 
 
 def facts_of(journal: Path) -> Facts:
