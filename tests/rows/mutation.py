@@ -183,8 +183,7 @@ def _change_number(rng: random.Random, body: Body, _stock: Sequence[StockRow]) -
     ]
     if numbers:
         container, key = rng.choice(numbers)
-        factor = rng.choice((-1, 10, 1_000_000_000, 0.5))
-        container[key] = container[key] * factor + rng.choice((0, 1, -1))
+        container[key] = container[key] * rng.choice((-1, 1, 10, 1_000_000_000)) + rng.choice((0, 1, -1))
 
 
 def _change_time(rng: random.Random, body: Body, _stock: Sequence[StockRow]) -> None:
