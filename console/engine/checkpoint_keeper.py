@@ -70,6 +70,9 @@ class CheckpointKeeper:
         self._stored_at = time.monotonic()
         self._stored_sample = store.last_sample
         """The last sample of the checkpoint that was stored, or that this console began with."""
+        self._has_stored = False
+        self._is_futile = False
+        """No checkpoint can be stored or read back: judging everything again for the next one would be in vain."""
 
     async def run(self) -> None:
         """Judge and store until cancelled."""
@@ -85,7 +88,7 @@ class CheckpointKeeper:
         """Store a last checkpoint if there is something new in it, and end the thread. `stays`: this is no command."""
         self._stopped.set()
         is_worth_it = self._judged is not None or (stays and self._new_samples >= LEAST_SAMPLES)
-        if is_worth_it and self._may_work and self._polls:
+        if is_worth_it and not self._is_futile and self._may_work and self._polls:
             self._stopped = threading.Event()
             try:
                 async with asyncio.timeout(LEAVING_S):
@@ -119,7 +122,7 @@ class CheckpointKeeper:
                 await self._take_over()
             return
         is_due = time.monotonic() - self._stored_at >= CHECKPOINT_S and self._new_samples >= LEAST_SAMPLES
-        if unjudged or is_due:
+        if unjudged or (is_due and not self._is_futile):
             await self._keep(REST)
 
     async def _keep(self, rest: float, start: ReplayPoint | None = None) -> None:
@@ -157,7 +160,11 @@ class CheckpointKeeper:
         with closing(self._journal.reader()) as reader:
             state = self._store.rollout
             record = RolloutRecord(reader, state.rollout, state.plan.path)
-            found = start or record.from_checkpoint() or record.beginning
+            kept = None if start is not None else record.from_checkpoint()
+            if start is None and kept is None and self._has_stored and not unjudged_samples(state):
+                self._is_futile = True
+                return None
+            found = start or kept or record.beginning
             left = record.count_after(found)
             if most is not None and left > most:
                 return None
@@ -184,11 +191,13 @@ class CheckpointKeeper:
         self._stored_sample = stint.replayed.sample
         if stint.left and unjudged_samples(self._store.rollout):
             self._store.count_unjudged(stint.left)
-        if made is None or fence is None or len(made.body) > MOST_BYTES:
+        self._is_futile = made is None or len(made.body) > MOST_BYTES
+        if self._is_futile or made is None or fence is None:
             return
         rollout = stint.replayed.state.rollout
         try:
             await self._store.write(lambda journal: journal.save_checkpoint(rollout, made, fence=fence))
+            self._has_stored = True
         except Fenced:
             self._store.lease.lose(fence)
 

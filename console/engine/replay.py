@@ -99,7 +99,8 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
             continue
         if is_opening is is_opened:  # a second opening counts for nothing, nor does a plan before the first
             continue
-        if hashlib.sha256(event.plan_text.encode(errors="surrogatepass")).hexdigest() != event.plan_digest:
+        text = event.plan_text.encode("utf-8", "surrogatepass")
+        if hashlib.sha256(text).hexdigest() != event.plan_digest:  # hundreds of forged ones must not all be parsed
             continue
         try:
             plan = _parsed(event.plan_text, path)

@@ -80,7 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     memory.add_argument("--metrics", type=int, default=200, metavar="N")
     memory.add_argument("--hours", type=float, default=24.0, metavar="N")
     memory.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    _add_rows(benchmarks)
     return parser
+
+
+def _add_rows(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rows = benchmarks.add_parser("rows", help="mutated rows of a journal: it opens, shows everything and rolls back")
+    rows.add_argument("--count", type=int, default=1000, metavar="N", help="rows (default: 1000)")
+    rows.add_argument("--seed", type=int, default=1, metavar="N", help="which rows (default: 1)")
+    rows.add_argument(
+        "--roll-back-every", type=int, default=20, metavar="N", help="one journal of N is rolled back (default: 20)"
+    )
 
 
 def _faults_part(word: str) -> str:
@@ -193,6 +203,15 @@ def _print_findings(findings: Findings, *, as_json: bool) -> int:
     return Exit.FAULT if missed else Exit.OK
 
 
+def rows(options: argparse.Namespace) -> int:
+    """Open journals with mutated rows in them, show everything, and roll some of them back."""
+    from tests.bench.rows import run
+
+    report = run(options.count, options.seed, options.roll_back_every, _progress)
+    print(report.text())
+    return Exit.FAULT if report.faults else Exit.OK
+
+
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
         print_err(line)
@@ -205,6 +224,7 @@ BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "judge": judge,
     "log": log,
     "memory": memory,
+    "rows": rows,
     "soak": soak,
     "watchers": watchers,
 }
