@@ -76,7 +76,7 @@ class ReplayPoint:
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str, path: str) -> Plan:
+def _plan_of(text: str, path: str) -> Plan:
     """The plan in `text`, parsed once: each command folds the last runs of a plan, and resumes one of them."""
     return parse(text, path)
 
@@ -103,7 +103,7 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
         if hashlib.sha256(text).hexdigest() != event.plan_digest:  # hundreds of forged ones must not all be parsed
             continue
         try:
-            plan = _parsed(event.plan_text, path)
+            plan = _plan_of(event.plan_text, path)
         except PlanError as error:
             if is_opening:
                 problem = error  # written by a newer version: no later opening takes its place
