@@ -1,4 +1,4 @@
-"""Modes of the journal's file: one person's, or shared with a Unix group.
+"""Modes of the journal's file: one person's, or shared with a Unix group; `ownership` checks owners, types and links.
 
 A file that other users could read or replace is refused. A personal journal is 0600, in a directory made 0700. `share`
 makes a shared one: a directory 2770 of the group, with the files 0660 and a sticky `approvals/` in it. A journal is
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from console.journal.approvals import folder_of
 from console.journal.contract import JournalUnavailable
+from console.journal.ownership import check_file, check_folders
 
 _WORLD = 0o007
 _SHARED_FOLDER = 0o2770
@@ -34,13 +35,30 @@ def prepare(path: Path) -> bool:
         JournalUnavailable: another user could read, write or replace the journal; the line says what to do.
         OSError: the directory or the file cannot be created.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shared = is_shared(path)
-    _check_folder(path, shared=shared)
+    check_folders(path, shared=shared)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_folders(path, shared=shared)
+    if shared:
+        _check_shared_folders(path)
+    check_file(path, path, any_owner=shared)
     _create(path, shared=shared)
     for side in _SIDES:
-        _check_file(path, path.with_name(path.name + side), shared=shared)
+        file = path.with_name(path.name + side)
+        check_file(path, file, any_owner=shared)
+        _check_mode(path, file, shared=shared)
     return shared
+
+
+def check_readable(path: Path) -> None:
+    """Refuse a journal that another user has planted, or that is no file; its modes may be any.
+
+    Raises:
+        JournalUnavailable: it is not safe to open; the line says what to do.
+        OSError: it cannot be examined.
+    """
+    for side in _SIDES:
+        check_file(path, path.with_name(path.name + side), any_owner=True)
 
 
 def is_shared(path: Path) -> bool:
@@ -77,7 +95,12 @@ def share(path: Path, group: str) -> Path:
     except KeyError:
         raise JournalUnavailable(f"there is no group {group!r} on this machine") from None
     path = path / "journal.db" if path.is_dir() else path
+    check_folders(path, shared=is_shared(path))
     _check_sharable(path)
+    for side in _SIDES:
+        check_file(path, path.with_name(path.name + side), any_owner=True)
+    if folder_of(path).is_symlink():
+        raise JournalUnavailable(f"{folder_of(path)} is a link: remove it")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _give(path.parent, gid, group, _SHARED_FOLDER)
     folder_of(path).mkdir(mode=0o700, exist_ok=True)
@@ -103,23 +126,19 @@ def _create(path: Path, *, shared: bool) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660 if shared else 0o600))
 
 
-def _check_folder(path: Path, *, shared: bool) -> None:
-    folder = path.parent
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    if not shared:
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise JournalUnavailable(f"journal {path}: any user may replace it (mode {mode:o}): chmod o-w {folder}")
-        return
+def _check_shared_folders(path: Path) -> None:
     for place, due, rule in (
-        (folder, _SHARED_FOLDER, "a shared journal's directory has mode 2770"),
+        (path.parent, _SHARED_FOLDER, "a shared journal's directory has mode 2770"),
         (folder_of(path), _APPROVALS, "approvals need mode 3770"),
     ):
         mode = stat.S_IMODE(place.stat().st_mode)
+        if place.is_symlink() and place != path.parent:
+            raise JournalUnavailable(f"journal {path}: {place} is a link: make it a directory (mkdir, chmod {due:o})")
         if mode & _WORLD or mode & due != due:
             raise JournalUnavailable(f"journal {path}: {rule}, not {mode:o}: chmod {due:o} {place}")
 
 
-def _check_file(path: Path, file: Path, *, shared: bool) -> None:
+def _check_mode(path: Path, file: Path, *, shared: bool) -> None:
     try:
         found = file.stat()
     except FileNotFoundError:

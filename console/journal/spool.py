@@ -26,6 +26,7 @@ from adapters.sanitize import one_line
 from console.events.evidence import Actor
 from console.events.kinds import Event, Noted, RolloutOpened, decode, encode
 from console.journal.contract import Conflict, Journal, JournalUnavailable
+from console.journal.ownership import check_folders
 
 RESERVED_BYTES = 128 * 1024
 """Bytes reserved at the beginning: enough for an opening and about twenty decisions."""
@@ -86,6 +87,7 @@ class Spool:
             path = beside.with_name(f"{beside.name}{_NAME}{os.getpid()}-{secrets.token_hex(4)}")
             try:
                 beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _check_private(beside)
                 self._file, self.path = _create_locked(path), path
             except OSError as error:
                 failure = error
@@ -211,6 +213,14 @@ class Spool:
                 journal.append(run, note)
                 return
         self.pending_notices.append(note.text)
+
+
+def _check_private(beside: Path) -> None:
+    """Raise PermissionError if another user could replace files in the folder of `beside`."""
+    try:
+        check_folders(beside)
+    except JournalUnavailable as error:
+        raise PermissionError(str(error)) from None
 
 
 def _create_locked(path: Path) -> int:

@@ -73,6 +73,7 @@ class SqliteJournal(DatabaseJournal):
 
     @as_unavailable
     def _open_to_read(self) -> None:
+        file.check_readable(self.path)
         uri = f"{self.path.absolute().as_uri()}?mode=ro"
         try:
             connection = _readable(uri)
