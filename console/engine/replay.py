@@ -97,8 +97,6 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
             continue
         if is_opening is is_opened:  # a second opening counts for nothing, nor does a plan before the first
             continue
-        if hashlib.sha256(event.plan_text.encode(errors="surrogatepass")).hexdigest() != event.plan_digest:
-            continue
         text = event.plan_text.encode("utf-8", "surrogatepass")
         if hashlib.sha256(text).hexdigest() != event.plan_digest:  # hundreds of forged ones must not all be parsed
             continue
@@ -109,11 +107,7 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
                 problem = error  # written by a newer version: no later opening takes its place
                 break
             continue
-<<<<<<< HEAD
         if plan.digest == event.plan_digest:
-=======
-        if is_opening or is_opened:
->>>>>>> rows
             plans[plan.digest] = plan
             is_opened = True
     if plans:
