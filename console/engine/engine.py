@@ -158,6 +158,7 @@ class Engine:
             groups=groups_of(who.user),
             observing=config.observing,
             cautions=self._cautions(backends.current),
+            dropped_samples=joined.dropped_samples,
         )
         self.pollers = Pollers(store, backends, clock)
         self.membership = Membership(store, clock, who, observing=config.observing, on_poller=self.pollers.poll_soon)

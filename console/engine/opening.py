@@ -83,6 +83,8 @@ class Joined:
     """Where many samples had to be judged first: the place of the record that was reached."""
     broken: str | None = None
     """Why the journal cannot be written; None if it can."""
+    dropped_samples: int = 0
+    """Samples that were read and are not believed."""
 
 
 def resume(
@@ -110,7 +112,8 @@ def resume(
             on_judging(count)
 
     found = replay_rollout(journal, rollout, path, depth, note)
-    return Joined(found.state, found.sample, judged=found if counts else None)
+    judged = found if counts else None
+    return Joined(found.state, found.sample, judged=judged, dropped_samples=found.dropped)
 
 
 def begin(journal: Journal, plan: Plan, event: RolloutOpened, depth: Depth = Depth.SHOWN) -> Joined:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
-from console.events.kinds import DecisionTaken, RolloutOpened
+from console.events.kinds import DecisionTaken, RolloutOpened, Unbelieved
 from console.journal.contract import Journal, JournalEntry, JournalUnavailable, StoredCheckpoint
 from console.plan.loader import parse
 from console.plan.nouns import Plan
@@ -61,6 +61,8 @@ class ReplayPoint:
     """Number of the last sample before that place."""
     bare: RolloutState | None = field(default=None, repr=False)
     """The same without any sample."""
+    dropped: int = field(default=0, compare=False)
+    """Samples on the way there that are not believed."""
 
     def knowing(self, plans: Mapping[str, Plan]) -> ReplayPoint:
         """The same with more plans that a later event may name."""
@@ -74,7 +76,7 @@ class ReplayPoint:
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str, path: str) -> Plan:
+def _plan_of(text: str, path: str) -> Plan:
     """The plan in `text`, parsed once: each command folds the last runs of a plan, and resumes one of them."""
     return parse(text, path)
 
@@ -101,7 +103,7 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
         if hashlib.sha256(text).hexdigest() != event.plan_digest:  # hundreds of forged ones must not all be parsed
             continue
         try:
-            plan = _parsed(event.plan_text, path)
+            plan = _plan_of(event.plan_text, path)
         except PlanError as error:
             if is_opening:
                 problem = error  # written by a newer version: no later opening takes its place
@@ -228,7 +230,7 @@ def point_after(
         number = max(number, sample.sample or 0)
     for entry in events[after:] if is_end else ():
         state, bare = _after_event(state, bare, entry)
-    return ReplayPoint(state, number, bare)
+    return ReplayPoint(state, number, bare, start.dropped + sum(isinstance(each.event, Unbelieved) for each in samples))
 
 
 def _after_event(

@@ -33,14 +33,14 @@ def believable_event(kind: Any, body: Any, login: Any, event_id: Any, v: Any, at
     """The event of a row, or an Unbelieved; its author's login is the one that the server stamped, if it did."""
     columns = {"event_id": event_id, "v": v, "at": at, "who": who, "move": move}
     try:
-        event = _decoded(kind, body)
+        event = _event_of(kind, body)
         reason = _contradiction(event, kind, columns) or flaw_in(event)
     except ValidationError as error:
         reason = f"its body is not that of an event: {first_flaw(error, 120)}"
     except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
         reason = one_line(error, 160)
     if reason is not None:
-        return unbelieved(kind, reason, login if login is not None else who, move if is_seq(move) else None)
+        return unbelieved_event(kind, reason, login if login is not None else who, move if is_seq(move) else None)
     if login is None or event.who is None or event.who.login == login:
         return event
     return event.model_copy(update={"who": replace(event.who, login=login)})
@@ -49,22 +49,22 @@ def believable_event(kind: Any, body: Any, login: Any, event_id: Any, v: Any, at
 def believable_sample(body: Any) -> Event:
     """The sample of a row, or an Unbelieved."""
     try:
-        event = _decoded("source_read", body)
+        event = _event_of("source_read", body)
         reason = flaw_in(event)
     except ValidationError as error:
         reason = f"its body is not that of a sample: {first_flaw(error, 120)}"
     except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
         reason = one_line(error, 160)
-    return event if reason is None else unbelieved("source_read", reason, None)
+    return event if reason is None else unbelieved_event("source_read", reason, None)
 
 
-def unbelieved(kind: Any, reason: str, by: Any, move: int | None = None) -> Unbelieved:
+def unbelieved_event(kind: Any, reason: str, by: Any, move: int | None = None) -> Unbelieved:
     """A row that is set aside."""
     said, author = (one_line(sanitize_value(str(each)), 60) for each in (kind, "" if by is None else by))
     return Unbelieved(id="", at=EARLIEST, said_kind=said, reason=reason, by=author, move=move)
 
 
-def _decoded(kind: Any, body: Any) -> Event:
+def _event_of(kind: Any, body: Any) -> Event:
     if not isinstance(kind, str) or not isinstance(body, str):
         raise ValueError("its kind or its body is not text")
     if len(body) > LONGEST_BODY:

@@ -66,6 +66,8 @@ class LocalState:
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
+    dropped_samples: int = 0
+    """Samples of the journal that this console read and that are not believed."""
     cautions: tuple[str, ...] = ()
     """Warnings about the backends and the journal of this console: a line each in every decision."""
     clock: str | None = None
