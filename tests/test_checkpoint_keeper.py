@@ -227,6 +227,7 @@ async def test_where_no_checkpoint_can_be_made_everything_is_judged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
+
     def begin(journal: Journal, rollout: str, path: str) -> RolloutRecord:
         begun.append(rollout)
         return RolloutRecord(journal, rollout, path)
