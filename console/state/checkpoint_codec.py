@@ -1,7 +1,7 @@
 """A checkpoint's bytes: JSON of a closed list of classes, compressed. Pure.
 
-Only the classes of `checkpoint_types` and plain types come out of it, each checked against its type. So a checkpoint that
-another member of the group wrote can be wrong, and nothing worse.
+Only the classes of `checkpoint_types` and plain types come out of it, each checked against its type. So a checkpoint by
+another member of the group can be wrong, and nothing worse.
 """
 
 from __future__ import annotations
