@@ -1,43 +1,43 @@
 """A checkpoint's bytes: JSON of a closed list of classes, compressed. Pure.
 
-Only the classes of `_SLOTS` and the plain types can come out of it, each value is checked against its type, and a float
-comes back bit for bit. So a checkpoint that another member of the group wrote can be wrong, and nothing worse.
+Only the classes of `checkpoint_types` and plain types come out of it, each checked against its type. So a checkpoint by
+another member of the group can be wrong, and nothing worse.
 """
 
 from __future__ import annotations
 
 import json
-import types
 import zlib
+<<<<<<< HEAD
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Union, get_args, get_origin
+=======
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+>>>>>>> age
 
-from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
-from console.judge.absolute import Ceiling, Floor
-from console.judge.bursts import Bursts
-from console.judge.counts import CountsTrack
-from console.judge.evidence import Evidence
-from console.judge.gauges import GaugeTrack, Spread
-from console.judge.latch import Latch
-from console.judge.latency import LatencyTrack
-from console.judge.mixture import Mixture
-from console.judge.onset import Excess, Onset
-from console.judge.policy import MetricPolicy
-from console.judge.split import Split
 from console.judge.track import Track
 from console.state.checkpoint import METRIC_FIELDS, SampleParts
+<<<<<<< HEAD
 from console.state.ledger import Ledger
 from console.state.values import MetricState, Poll, StageMark
+=======
+from console.state.checkpoint_ledger import ledger_columns, ledger_from
+from console.state.checkpoint_types import BadCheckpoint, decoder, plain_json
+from console.state.values import MetricState, StageMark
+>>>>>>> age
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger checkpoint is not stored, and a larger one that is found is not read."""
 MOST_TEXT_BYTES = 256 * 1024 * 1024
 """Size of a checkpoint at most once it is decompressed."""
 
+<<<<<<< HEAD
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _Sums = tuple[float, float, float, float]
@@ -149,6 +149,8 @@ _SLOTS: Mapping[type, Mapping[str, Any]] = {
     Spread: {"length": int, "sd": float | None},
 }
 """Per class its slots with their types."""
+=======
+>>>>>>> age
 _METRIC = {
     "canary_at": datetime | None,
     "baseline_at": datetime | None,
@@ -171,17 +173,13 @@ _PARTS = {
 }
 
 
-class BadCheckpoint(ValueError):
-    """The bytes are no checkpoint of this version."""
-
-
 def encode_parts(parts: SampleParts) -> bytes:
     """The bytes of `parts`."""
     metrics = {}
     for name, entry in parts.metrics.items():
-        stored = {field: _plain(getattr(entry, field)) for field in METRIC_FIELDS if field != "ledger"}
-        metrics[name] = {**stored, "ledger": _columns(entry.ledger)}
-    found = {name: _plain(getattr(parts, name)) for name in _PARTS}
+        stored = {field: plain_json(getattr(entry, field)) for field in METRIC_FIELDS if field != "ledger"}
+        metrics[name] = {**stored, "ledger": ledger_columns(entry.ledger)}
+    found = {name: plain_json(getattr(parts, name)) for name in _PARTS}
     return zlib.compress(json.dumps({**found, "metrics": metrics}, separators=(",", ":")).encode(), 3)
 
 
@@ -205,7 +203,7 @@ def decode_parts(body: bytes, blank: Mapping[str, MetricState], newest: int | No
             raise BadCheckpoint("too large, or cut off")
         stored = json.loads(text)
         metrics = stored.pop("metrics")
-        found = {name: _decoder(kind)(stored.pop(name)) for name, kind in _PARTS.items()}
+        found = {name: decoder(kind)(stored.pop(name)) for name, kind in _PARTS.items()}
         if stored or set(metrics) != set(blank):
             raise BadCheckpoint("other fields or metrics")
         return SampleParts(
@@ -216,12 +214,13 @@ def decode_parts(body: bytes, blank: Mapping[str, MetricState], newest: int | No
 
 
 def _metric(entry: MetricState, stored: dict[str, Any], newest: int | None) -> MetricState:
-    values = {name: _decoder(kind)(stored.pop(name)) for name, kind in _METRIC.items()}
-    ledger = _ledger(stored.pop("ledger"), newest)
+    values = {name: decoder(kind)(stored.pop(name)) for name, kind in _METRIC.items()}
+    ledger = ledger_from(stored.pop("ledger"), newest)
     if stored:
         raise BadCheckpoint("unknown fields of a metric")
     values["ledger"] = ledger
     return MetricState(entry.metric, **values)
+<<<<<<< HEAD
 
 
 def _plain(value: Any) -> Any:
@@ -396,3 +395,5 @@ def slots_of(kind: type) -> tuple[str, ...]:
     if hasattr(kind, "__dataclass_fields__"):
         return tuple(each.name for each in fields(kind))
     return tuple(getattr(kind, "_fields", ()) or getattr(kind, "__slots__", ()))
+=======
+>>>>>>> age
