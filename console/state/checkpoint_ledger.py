@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 from adapters.contract import Buckets, Counts, Gauge, Reading, Sample
 from console.state.checkpoint_types import EPOCH, MICROSECOND, BadCheckpoint, decoder, number_of
+from console.state.ledger import Ledger
 
 
-def ledger_columns(ledger: tuple[Reading, ...]) -> dict[str, Any]:
+def ledger_columns(ledger: Sequence[Reading]) -> dict[str, Any]:
     """A ledger as columns, which are smaller than rows and faster to read."""
     return {
         "at": [(reading.at - EPOCH) // MICROSECOND for reading in ledger],
@@ -44,14 +46,15 @@ def _arm(samples: list[Sample | None]) -> list[Any]:
     return ["".join(kinds), first, rest]
 
 
-def ledger_from(stored: dict[str, Any], newest: int | None) -> tuple[Reading, ...]:
+def ledger_from(stored: dict[str, Any], newest: int | None) -> Ledger:
+    """The ledger of columns, or its newest ticks. Raises BadCheckpoint."""
     at = stored["at"]
     if not set(map(type, at)) <= {int} or any(a >= b for a, b in pairwise(at)):
         raise BadCheckpoint("ticks out of order")
     skip = 0 if newest is None else max(0, len(at) - newest)
     arms = [_samples(stored[arm], len(at), skip) for arm in ("canary", "baseline")]
     times = [EPOCH + timedelta(microseconds=each) for each in at[skip:]]
-    return tuple(map(Reading, times, *arms))
+    return Ledger(map(Reading, times, *arms))
 
 
 def _samples(stored: list[Any], count: int, skip: int) -> list[Sample | None]:

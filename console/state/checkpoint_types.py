@@ -25,12 +25,13 @@ from console.judge.onset import Excess, Onset
 from console.judge.policy import MetricPolicy
 from console.judge.split import Split
 from console.judge.track import Track
-from console.state.values import StageMark
+from console.state.values import Poll, StageMark
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _Sums = tuple[float, float, float, float]
 SLOTS: Mapping[type, Mapping[str, Any]] = {
+    Poll: {"at": datetime, "mono_s": float, "boot": str},
     Mixture: {"expected": float, "parts": tuple[float, ...], "scale": float},
     Ceiling: {"mixture": Mixture, "rate": float},
     Floor: {"logs": tuple[float, ...], "rate": float},
@@ -231,7 +232,7 @@ def _object(kind: type) -> _Decoder:
     return decode
 
 
-_BY_CONSTRUCTOR = frozenset({MetricPolicy, Buckets, Spread})
+_BY_CONSTRUCTOR = frozenset({MetricPolicy, Buckets, Poll, Spread})
 """Classes whose fields are their constructor's arguments, in this order."""
 
 
