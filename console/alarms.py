@@ -27,7 +27,7 @@ def active_alarms(state: State) -> frozenset[str]:
     if state.local.operator is not None and state.pen.offered_to(state.local.operator):
         ringing.add(f"the pen is offered, change {state.pen.number}")
     if state.pen.holder is not None and not state.pen.held_by(state.local.operator):
-        ringing.add(f"the pen is with {state.pen.holder.user}, change {state.pen.number}")
+        ringing.add(f"the pen is with {state.pen.holder.name}, change {state.pen.number}")
     return frozenset(ringing | {f"request {request.id} is in doubt" for request in state.in_doubt})
 
 

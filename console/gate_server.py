@@ -25,8 +25,15 @@ REQUEST_S = 3.0
 """How long a connection may take from its opening to the last byte of its request."""
 CONNECTION_S = 10.0
 """How long a connection may take altogether."""
-MOST_CONNECTIONS = 32
+CLOSING_S = 1.0
+"""How long a client may take to receive the end of an answer; then the connection is cut."""
+MOST_CONNECTIONS = 128
 """Connections at once. At the limit the oldest with an incomplete request is closed; without one, the newest is."""
+_BACKLOG = 64
+"""Connections accepted in one turn of the loop: fewer than fit, so that a question is read before it is the oldest."""
+REPORT_S = 10.0
+"""Connections closed for lack of room are counted for so long, and reported in one line."""
+_log = logging.getLogger("warroom.gates")
 _PATH = re.compile(r"/flagger/([a-z-]{1,40})/?")
 
 GateHandler = Callable[[str, bytes, str | None], Awaitable[tuple[int, str]]]
@@ -49,10 +56,13 @@ class GateServer:
         """Connections whose request is incomplete, oldest first."""
         self._answering: set[asyncio.Task[None]] = set()
         """Connections that are being answered."""
+        self._crowded_out = 0
+        """Connections closed for lack of room since the last report."""
+        self._report: asyncio.TimerHandle | None = None
 
     async def listen(self, host: str, port: int) -> int:
         """Start listening; returns the port, which differs from `port` only for 0. Raises OSError."""
-        self._server = await asyncio.start_server(self._serve, host, port, limit=LARGEST_BYTES)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=LARGEST_BYTES, backlog=_BACKLOG)
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 
@@ -67,6 +77,7 @@ class GateServer:
         if tasks:
             await asyncio.wait(tasks)
         await self._server.wait_closed()
+        self._report_crowd()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -74,26 +85,43 @@ class GateServer:
             if task is not None and self._admit(task):
                 async with asyncio.timeout(CONNECTION_S):
                     await self._exchange(task, reader, writer)
-        except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            pass  # it hung up or was too slow, which the backend takes for a refusal
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # it hung up, was too slow or had to make room, which the backend takes for a refusal
         finally:
+            writer.close()
+            with suppress(OSError, asyncio.CancelledError, TimeoutError):
+                async with asyncio.timeout(CLOSING_S):
+                    await writer.wait_closed()
+            writer.transport.abort()
             if task is not None:
                 self._reading.pop(task, None)
                 self._answering.discard(task)
-            writer.close()
-            with suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
 
     def _admit(self, task: asyncio.Task[None]) -> bool:
         """Take one more connection, closing an incomplete one at the limit; False where there is no room."""
         if len(self._reading) + len(self._answering) >= MOST_CONNECTIONS:
             oldest = next(iter(self._reading), None)
+            self._count_crowded_out()
             if oldest is None:
                 return False
             del self._reading[oldest]
             oldest.cancel()
         self._reading[task] = None
         return True
+
+    def _count_crowded_out(self) -> None:
+        self._crowded_out += 1
+        if self._report is None:
+            self._report = asyncio.get_running_loop().call_later(REPORT_S, self._report_crowd)
+
+    def _report_crowd(self) -> None:
+        """Log how many connections were closed for lack of room, if any."""
+        if self._report is not None:
+            self._report.cancel()
+            self._report = None
+        if self._crowded_out:
+            _log.warning("gate port: %d connections closed, more than %d at once", self._crowded_out, MOST_CONNECTIONS)
+            self._crowded_out = 0
 
     async def _exchange(
         self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -131,7 +159,7 @@ class GateServer:
         response = self._handler(found[1], question.body, _token(request, query))
         [given] = await asyncio.gather(response, return_exceptions=True)
         if isinstance(given, BaseException):
-            report_internal_error(logging.getLogger("warroom.gates"), given)
+            report_internal_error(_log, given)
             return 500, f"no: {type(given).__name__}"
         return given
 

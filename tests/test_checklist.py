@@ -247,7 +247,14 @@ def test_after_a_restart_a_rollback_shows_its_marks_and_can_go_on() -> None:
     assert (again.state.local.running, why_not(again.state, Verb.ROLLBACK)) == (False, None)
 
 
+def test_a_step_that_does_not_read_as_rolled_back_is_not_done_whatever_an_event_says() -> None:
+    story, _ = begun()
+    state = story.tell(StepDone(at=story.at, step="flag-off", how="reads off"))
+    assert (mark(state, "flag-off"), detail(state, "flag-off")) == (StepMark.RELAPSED, "moved again: reads 5 %")
+
+
 def test_a_done_step_says_what_was_read() -> None:
     story, _ = begun()
+    story.observe(FLAG, 0)
     state = story.tell(StepDone(at=story.at, step="flag-off", how="reads off"))
     assert (mark(state, "flag-off"), detail(state, "flag-off")) == (StepMark.DONE, "reads off")

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Buckets, Gauge, MetricReply, Reading, Shape
+from adapters.contract import Buckets, Gauge, MetricReply, Reading, Setting, Shape
 from console.engine.replay import ReplayPoint, checkpoint_at, digest_of, point_after, readable_parts
 from console.events.evidence import Verb
-from console.events.kinds import Event, SourceRead
+from console.events.kinds import Event, Noted, SourceRead
 from console.journal.contract import JournalEntry
 from console.judge.latency import LatencyTrack
 from console.plan.nouns import Metric, Plan
@@ -24,6 +24,7 @@ from console.state.checkpoint import difference, sample_parts, with_sample_parts
 from console.state.checkpoint_codec import BadCheckpoint, decode_parts, encode_parts, slots_of, stored_slots
 from console.state.folding import blank
 from console.state.rules import RULES
+from console.state.values import StageMark
 from tests.plausible import happen, story
 from tests.rollout_rig import EDGE, Story
 from tests.rules_digest import rules_digest
@@ -259,3 +260,30 @@ def test_a_checkpoint_changes_nothing_that_events_make() -> None:
     names = ("decisions", "requests", "halted", "rollback", "reached", "boundaries", "checklist", "log", "move")
     assert [getattr(other, name) for name in names] == [getattr(at.bare, name) for name in names]
     assert other.targets[EDGE].opening == at.bare.targets[EDGE].opening
+
+
+def test_a_stage_that_is_partial_by_what_polls_read_comes_back_as_it_was() -> None:
+    told = Story()
+    told.open()
+    told.flow(60)
+    decision = told.decide(Verb.PROMOTE)
+    told.settle(told.send(decision, EDGE, Setting(1)))
+    told.flow(60)
+    told.tell(Noted(at=told.at, text="the target still reads nothing"))
+    at = replayed(told, told.events)
+    assert at.bare is not None
+    assert (at.state.stages[0].mark, at.bare.stages[0].mark) == (StageMark.PARTIAL, StageMark.REQUESTED)
+    assert restored(at).state == at.state
+
+
+def test_the_bake_clock_and_the_sources_come_back() -> None:
+    at = judged()
+    assert at.bare is not None
+    assert at.state.baked_s > at.bare.baked_s
+    assert at.state.sources["prom"].ok_at != at.bare.sources["prom"].ok_at
+    again = restored(at).state
+    assert (again.baked_s, again.clocked_at, again.sources) == (
+        at.state.baked_s,
+        at.state.clocked_at,
+        at.state.sources,
+    )

@@ -13,9 +13,10 @@ from adapters.contract import Counts, MetricQuery, Reading, Window
 from adapters.failpoints import observing
 from console.engine import checkpoint_keeper, replay
 from console.engine.opening import resume
-from console.engine.replay import Depth, replay_rollout
+from console.engine.replay import Depth, RolloutRecord, replay_rollout
 from console.events.evidence import Verb
 from console.events.kinds import SourceRead, VerdictChanged
+from console.journal.contract import Journal
 from console.journal.sqlite import SqliteJournal
 from console.judge.verdict import VerdictState
 from console.state.checkpoint import difference, unjudged_samples
@@ -219,6 +220,30 @@ async def test_no_checkpoint_is_stored_while_a_rollback_runs(tmp_path: Path) -> 
             await console.until(lambda state: state.rolled_back_at)
             await console.until(lambda _state: stored(room))
         assert during == []
+
+
+@pytest.mark.usefixtures("few")
+async def test_where_no_checkpoint_can_be_made_everything_is_judged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def begin(journal: Journal, rollout: str, path: str) -> RolloutRecord:
+        begun.append(rollout)
+        return RolloutRecord(journal, rollout, path)
+
+    async with war_room(tmp_path, PLAN) as room:
+        await recorded(room)
+        forget_checkpoint(room)
+        monkeypatch.setattr(checkpoint_keeper, "checkpoint_at", lambda _point, _chain: None)
+        monkeypatch.setattr(checkpoint_keeper, "RolloutRecord", begin)
+        monkeypatch.setattr(checkpoint_keeper, "NEWEST_SAMPLES", 0)
+        console = await room.console()
+        judged = await console.until(lambda state: unjudged_samples(state) == 0)
+        before, ticked = len(begun), judged_ticks(judged)
+        await console.until(lambda state: judged_ticks(state) >= ticked + 20)
+        await console.close()
+        assert (stored(room), len(begun)) == ([], before)
 
 
 class Killed(BaseException):

@@ -44,7 +44,7 @@ def test_status_without_such_rows_says_nothing_of_them(at: Shell) -> None:
     assert at.run("status") == Exit.OK
     assert "believed" not in at.out + at.err
     assert at.run("status", "--json") == Exit.OK
-    assert json.loads(at.out)["unbelieved"] == {"count": 0, "rows": []}
+    assert json.loads(at.out)["unbelieved"] == {"count": 0, "samples": 0, "rows": []}
 
 
 def test_the_log_shows_what_is_believed_and_names_the_rest_on_stderr(at: Shell) -> None:
@@ -133,3 +133,17 @@ def test_the_view_of_decisions_is_whole_where_a_body_is_no_json(at: Shell, body:
         rows = database.execute("SELECT id, verb, outcome FROM decisions ORDER BY seq").fetchall()
     assert rows[0] == (decision.id, "promote", "api accepted")
     assert [row[1:] for row in rows[1:]] == [(None, "recorded")]
+
+
+def test_status_counts_samples_that_are_not_believed(at: Shell) -> None:
+    with closing(sqlite3.connect(at.journal)) as database:
+        for body in ("no JSON", '{"kind": "source_read"}'):
+            database.execute(
+                "INSERT INTO samples (rollout, after_seq, at, source, v, body) VALUES ('one/1', 1, 'x', 'edge', 1, ?)",
+                [body],
+            )
+        database.commit()
+    assert at.run("status") == Exit.OK
+    assert "2 samples of the journal are not believed" in at.out
+    assert at.run("status", "--json") == Exit.OK
+    assert json.loads(at.out)["unbelieved"]["samples"] == 2

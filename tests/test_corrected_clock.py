@@ -118,6 +118,15 @@ def test_a_jump_to_the_backends_time_is_followed(host: HandClock, clock: Correct
     assert clock.error() is None
 
 
+def test_a_clock_at_the_edge_does_not_change_sides(host: HandClock, clock: CorrectedClock) -> None:
+    clock.learn_backend("edge", NOON - timedelta(seconds=2.5), NOON - timedelta(seconds=2.5))
+    assert clock.error() is not None
+    host.jump(-1.0)
+    assert clock.error() is not None
+    host.jump(-1.0)
+    assert clock.error() is None
+
+
 def test_a_clock_that_is_slowed_or_sped_up_is_followed(host: HandClock, clock: CorrectedClock) -> None:
     for _ in range(100):
         host.pass_by(1.0)

@@ -13,6 +13,7 @@ from tests.fuzz.answers import ANSWERS
 from tests.fuzz.door import Door
 from tests.fuzz.files import KUBECONFIGS, MANIFESTS_DOOR, PLANS, ROWS
 from tests.fuzz.gate_questions import GATE_QUESTIONS
+from tests.fuzz.rollback import ROLLBACK
 
 CASES = (
     (PLANS, 40),
@@ -20,6 +21,7 @@ CASES = (
     (KUBECONFIGS, 60),
     (MANIFESTS_DOOR, 30),
     (GATE_QUESTIONS, 60),
+    (ROLLBACK, 3),
     *((door, 10) for door in ANSWERS),
 )
 

@@ -379,3 +379,35 @@ async def test_the_next_rollout_begins_with_nothing_said() -> None:
         desk.detach()
         assert (await desk.answer("rollback", b"", None))[1] == "not now: no rollout is open"
     assert len(lines) == 2
+
+
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)
+BAD = (b"", b"\r\n", TLS_HELLO, b"\x00" * 20_000, b"POST /flagger/rollback HTTP/1.1\r\n" + b"A: b\r\n" * 5000, b"GET ")
+
+
+async def test_questions_are_answered_while_600_bad_connections_come_and_one_line_counts_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with gatehouse() as (url, asked), AsyncExitStack() as stack:
+        for n in range(600):
+            await stack.enter_async_context(knock(url, BAD[n % len(BAD)]))
+            if n % 100 == 99:
+                assert b"200" in await asyncio.wait_for(raw(url, QUESTION), 10)
+        assert len(asked) == 6
+    logged = [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR", "CRITICAL")]
+    assert len(logged) == 1 and logged[0].startswith("gate port: ")
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+async def test_who_does_not_take_the_answer_holds_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_server, "CLOSING_S", 0.1)
+    monkeypatch.setattr(gate_server, "CONNECTION_S", 0.5)
+    monkeypatch.setattr(gate_server, "MOST_CONNECTIONS", 1)
+    async with gatehouse(text="x" * 20_000_000) as (url, asked), knock(url, QUESTION) as (_reader, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            while not asked:  # noqa: ASYNC110 - another process asks
+                await asyncio.sleep(0.01)
+            assert await raw(url, QUESTION) == b""
+            while b"200" not in (await raw(url, QUESTION))[:20]:  # noqa: ASYNC110 - a server is asked until it has room
+                await asyncio.sleep(0.05)

@@ -47,7 +47,7 @@ def test_a_ledger_is_the_readings_that_were_put_in(expected: tuple[Reading, ...]
     assert list(ledger) == list(expected)
     assert list(reversed(ledger)) == list(reversed(expected))
     assert tuple(ledger[start:stop]) == expected[start:stop]
-    assert list(ledger[start:stop].with_more(expected[:3])) == [*expected[start:stop], *expected[:3]]  # type: ignore[attr-defined]
+    assert list(ledger[start:stop].with_more(expected[:3])) == [*expected[start:stop], *expected[:3]]
     assert ledger == expected and hash(ledger) == hash(expected)
 
 

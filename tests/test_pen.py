@@ -102,7 +102,7 @@ def test_a_database_login_is_the_person_whatever_the_user_on_the_host() -> None:
     story.decide(Verb.PROMOTE, who=other, pen=1)
     assert last(story.state).void == ""
     story.decide(Verb.PROMOTE, who=replace(other, login=None), pen=1)
-    assert last(story.state).void == "the pen was with root by then"
+    assert last(story.state).void == "the pen was with ana (as root) by then"
 
 
 def test_of_two_takes_on_the_same_sight_the_first_stands() -> None:

@@ -11,7 +11,7 @@ import pytest
 from adapters import registry
 from adapters.contract import Setting, TargetReading, Unreachable
 from console.events.evidence import Verb
-from console.events.kinds import RolloutClosed, RolloutOpened
+from console.events.kinds import RolloutOpened
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import load
 from console.state.card import card_for
@@ -148,7 +148,8 @@ def sh(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 
 
 def forge_next_run(sh: Shell, percent: float) -> None:
-    """Close the run and open the next one by rows whose "before" is `percent` for api, off for the flag."""
+    """Close the run at 10 %, and open the next by a hand-written row whose "before" is `percent` for api."""
+    assert sh.run("close", "--override", "--reason", "done", "--confirm", "close") == 0
     plan, at = load(sh.plan), datetime.now(UTC)
     forged = RolloutOpened(
         at=at,
@@ -159,7 +160,6 @@ def forge_next_run(sh: Shell, percent: float) -> None:
         candidates=(0,),
     )
     journal = SqliteJournal(sh.journal)
-    journal.append("two/1", RolloutClosed(at=at, how="complete"))
     journal.append(journal.next_run("two"), forged)
     journal.close()
 

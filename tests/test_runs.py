@@ -68,7 +68,7 @@ def test_a_run_far_ahead_is_none(journal: SqliteJournal, path: Path) -> None:
 def test_a_forged_next_run_does_not_hide_the_open_one(journal: SqliteJournal, path: Path) -> None:
     begin(journal)
     forge(path, "checkout/2", opened(100.0))
-    assert runs_of(journal, PLAN) == PlanRuns("checkout/1", "checkout/1", "checkout/3")
+    assert runs_of(journal, PLAN) == PlanRuns("checkout/1", "checkout/1", "checkout/2")
 
 
 def test_a_run_opened_before_the_end_of_the_last_one_is_never_the_open_one(journal: SqliteJournal, path: Path) -> None:

@@ -133,7 +133,7 @@ async def test_a_settlement_that_overtakes_its_request_in_memory_still_settles_i
     record = record_on(journal)
     now = datetime.now(UTC)
     made = RequestMade(
-        at=now, decision="d", backend="edge", target="api", setting=Setting(5), send_by=now, deadline_s=1
+        at=now, decision="d", backend="edge", target="api", setting=Setting(5), send_by=now, deadline_s=0.4
     )
     settled = RequestSettled(at=now, request=made.id, outcome=Outcome.REFUSED, reason="not sent")
     with locked(tmp_path / "j.db"):

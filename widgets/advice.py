@@ -52,7 +52,7 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "warn", f"BEFORE UNKNOWN: {name} read {state.targets[name].opening} at the opening; s says what it was"
     me, pen = state.local.operator, state.pen
     if me is not None and pen.holder is not None and pen.offered_to(me):
-        yield "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
+        yield "warn", f"{pen.holder.name} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
     if state.handoff is not None:
         yield "warn", f"{participants.handoff_text(state)}; t takes the pen"
     yield from _sentences(state, _halt_advice)
@@ -140,7 +140,7 @@ def _halt_advice(state: State) -> Advice | None:
     decision = next((entry for entry in state.decisions if entry.id == state.halted), None)
     if decision is None:
         return "warn", "HALTED: u resumes, r rolls back"
-    who = f" by {decision.who.user}" if decision.who else ""
+    who = f" by {decision.who.name}" if decision.who else ""
     why = f" ({decision.reason})" if decision.reason else ""
     ago = format.age(format.since(decision.at, state.as_of))
     return "warn", f"HALTED{who} {ago} ago{why} at {exposure_words(state)}: u resumes, r rolls back"

@@ -108,7 +108,7 @@ def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
     if versions(state):
         found.append([Piece(versions(state), Look.MUTED)])
     if state.local.operator is not None and not people:
-        found.append([Piece(truncate(state.local.operator.user, 12), Look.MUTED)])
+        found.append([Piece(truncate(state.local.operator.name, 12), Look.MUTED)])
     if width >= 100:
         found.append([Piece(format.local_clock(at), Look.MUTED)])
         found.append([Piece(truncate(state.rollout, 30), Look.MUTED)])

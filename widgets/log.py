@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from console.events.evidence import Actor
 from console.state.requests import DecisionState
-from console.state.unbelieved import unbelieved_line
+from console.state.unbelieved import unbelieved_text
 from console.state.values import NoteState, State
 from widgets import format
 from widgets.glyphs import OUTCOMES
@@ -44,7 +44,7 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 def _unbelieved_lines(state: State, width: int) -> list[Line]:
     """One line on the rows of the journal that are not believed: it stays, and takes no room from the verdict."""
-    text = unbelieved_line(state)
+    text = unbelieved_text(state)
     return [] if text is None else [(Piece(truncate(f"▲ {text}", width), Look.WARN),)]
 
 
@@ -88,7 +88,7 @@ def _line(entry: DecisionState | NoteState) -> Line:
 
 
 def _who(who: Actor | None) -> str:
-    return who.user if who is not None else "-"
+    return who.name if who is not None else "-"
 
 
 def _where(entry: DecisionState) -> str:

@@ -39,7 +39,7 @@ def pen_pieces(state: State) -> list[Piece]:
     if not has_several_people(state):
         return []
     people = len({member.who.person for member in state.local.crew or ()})
-    here = f", {people} here" if people > 1 else ""
+    here = f", {people}{'+' if state.local.unlisted else ''} here" if people > 1 else ""
     holder = state.pen.holder
     if holder is None:
         return [Piece("pen free", Look.WARN if state.handoff is not None else Look.STRONG), Piece(here, Look.MUTED)]
@@ -48,7 +48,7 @@ def pen_pieces(state: State) -> list[Piece]:
     ago = format.since(pen.last_seen(state), state.as_of) or 0.0
     away = f" unseen {format.age(ago)}" if ago > UNSEEN_S else ""
     return [
-        Piece(f"pen {truncate(holder.user, 12)}{away}", Look.WARN if away else Look.STRONG),
+        Piece(f"pen {truncate(holder.name, 12)}{away}", Look.WARN if away else Look.STRONG),
         Piece(here, Look.MUTED),
     ]
 
@@ -87,10 +87,12 @@ def _present(state: State, width: int) -> list[Line]:
         ago = format.since(member.seen_at, state.as_of) or 0.0
         presence = "here now" if ago <= UNSEEN_S else f"last seen {format.age(ago)} ago"
         polls = state.local.poller is not None and state.local.poller.who == member.who
-        tail = f"{member.who.user}@{member.who.host} pid {member.who.pid}, {member.role}, {presence}"
+        tail = f"{member.who.name_at_host} pid {member.who.pid}, {member.role}, {presence}"
         tail += ", this console" if mine else ""
         tail += ", polls" if polls else ""
         lines += _rows(tail, width, Look.PLAIN if ago <= UNSEEN_S else Look.MUTED)
+    if state.local.unlisted:
+        lines += _rows(f"and {state.local.unlisted} more", width, Look.WARN)
     return lines or _rows("no console is open", width, Look.MUTED)
 
 
@@ -109,7 +111,7 @@ def handoff_text(state: State) -> str:
     handoff = state.handoff
     if handoff is None:
         return ""
-    who = handoff.who.user if handoff.who is not None else "another operator"
+    who = handoff.who.name if handoff.who is not None else "another operator"
     return f"{who} left the pen {format.age(format.since(handoff.at, state.as_of))} ago: {handoff.text}"
 
 

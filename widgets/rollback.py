@@ -77,7 +77,7 @@ def rollback_runner(state: State) -> RollbackRunner:
     idle_s = format.since(max([decision.at, *changes]), state.as_of)
     if idle_s is not None and idle_s > state.plan.hold_s * 2:
         return RollbackRunner("alarm", "NO PROGRESS", f"no progress for {format.duration(idle_s)}", ": r continues")
-    return RollbackRunner("warn", "run elsewhere", f"run by {who.user}@{who.host} pid {who.pid}", ": r takes over")
+    return RollbackRunner("warn", "run elsewhere", f"run by {who.name_at_host} pid {who.pid}", ": r takes over")
 
 
 _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (

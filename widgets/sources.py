@@ -49,7 +49,7 @@ def _polled_by(state: State) -> Piece | None:
     if state.local.poller is None or state.local.poller.here:
         return None
     who = state.local.poller.who
-    return Piece(f"polled by {who.user if who is not None else 'another console'}", Look.MUTED)
+    return Piece(f"polled by {who.name if who is not None else 'another console'}", Look.MUTED)
 
 
 def _narrow(ordered: Sequence[SourceState], state: State, width: int) -> Line:

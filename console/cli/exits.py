@@ -30,7 +30,7 @@ class Exit(IntEnum):
     JOURNAL = 6
     """The journal cannot be read or written; the output says what was done all the same."""
     TAMPERED = 7
-    """The hash chain is broken, a pinned head is not in it, or the database no longer refuses edits."""
+    """The chain is broken, a row is not believed, a pinned head is missing, or edits are no longer refused."""
     TIMEOUT = 8
     """The condition of a `wait` did not hold in time."""
     MISSED = 9

@@ -17,8 +17,8 @@ from console.cli.output import print_err
 from console.cli.paths import existing_journal, open_to_read
 from console.engine.believed import BelievedRecord, believed_record
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
-from console.events.kinds import DecisionTaken, Noted
-from console.journal.contract import Journal, JournalUnavailable
+from console.events.kinds import DecisionTaken, Noted, RequestMade, RequestSettled
+from console.journal.contract import Journal, JournalEntry, JournalUnavailable
 from console.judge.wording import odds
 from console.state.requests import DecisionState
 from console.state.unbelieved import rows_line
@@ -33,7 +33,7 @@ class LogEntry:
     seq: int
     event: DecisionTaken | Noted
     outcome: str = ""
-    """Outcome of a decision's calls, from the journal's own view; "" for a note."""
+    """Outcome of a decision's calls, as in the journal's own view; "" for a note."""
     ended: str = ""
     """Outcome in one word, then every request that was not accepted and why; "" for a note."""
 
@@ -72,12 +72,12 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
         record = believed_record(journal, rollout)
         if (line := rows_line(record.unbelieved, len(record.unbelieved))) is not None:
             print_err(f"warroom: {one_line(rollout)}: {line}; `warroom log verify` names them all")
-        found += _entries_of(journal, rollout, record)
+        found += _entries_of(rollout, record)
     return sorted(found, key=lambda entry: (entry.event.at, entry.rollout, entry.seq))
 
 
-def _entries_of(journal: Journal, rollout: str, record: BelievedRecord) -> Iterator[LogEntry]:
-    decided = {row.id: row.outcome for row in journal.decisions(rollout)}
+def _entries_of(rollout: str, record: BelievedRecord) -> Iterator[LogEntry]:
+    outcomes = _outcome_texts(record.entries)
     state = record.state
     endings = {} if state is None else {entry.id: _ending_text(state, entry) for entry in state.decisions}
     for entry in record.entries:
@@ -85,8 +85,20 @@ def _entries_of(journal: Journal, rollout: str, record: BelievedRecord) -> Itera
         if isinstance(event, Noted):
             yield LogEntry(rollout, entry.seq, event)
         elif isinstance(event, DecisionTaken):
-            outcome = decided.get(event.id, "recorded")
+            outcome = outcomes.get(event.id, "recorded")
             yield LogEntry(rollout, entry.seq, event, outcome, endings.get(event.id, outcome))
+
+
+def _outcome_texts(entries: Sequence[JournalEntry]) -> dict[str, str]:
+    """Decision -> the outcomes of its calls, as the view `decisions` has them, in one pass over the events."""
+    ends = (entry.event for entry in reversed(entries) if isinstance(entry.event, RequestSettled))
+    settled = {end.request: end.outcome for end in ends}  # the first settlement stands
+    calls: dict[str, list[str]] = {}
+    for entry in entries:
+        if isinstance(made := entry.event, RequestMade):
+            outcome = settled.get(made.id)
+            calls.setdefault(made.decision, []).append(f"{made.target} {outcome or 'not settled'}")
+    return {decision: ", ".join(texts) for decision, texts in calls.items()}
 
 
 def _ending_text(state: RolloutState, decision: DecisionState) -> str:
@@ -144,10 +156,10 @@ def _entry_line(entry: LogEntry) -> str:
 
 
 def actor_name(who: Actor | None) -> str:
-    """The user, and their database login (PostgreSQL) if that is another name; "?" for None."""
+    """The name of an author; "?" for None."""
     if who is None:
         return "?"
-    return who.user if who.login in (None, who.user) else f"{who.user} (login {who.login})"
+    return who.name
 
 
 def decision_summary(event: DecisionTaken) -> str:

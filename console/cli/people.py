@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from console.events.evidence import Actor
 from console.state import approvals, escalation, pen, windows
 from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
@@ -17,9 +16,11 @@ def people_lines(state: State) -> list[str]:
         offered = f", offered to {state.pen.offered}" if state.pen.offered is not None else ""
         pairs.append(("pen", f"{pen.holder_text(state)}{offered}"))
     if state.handoff is not None:
-        who = state.handoff.who.user if state.handoff.who is not None else "?"
+        who = state.handoff.who.name if state.handoff.who is not None else "?"
         pairs.append(("note", f"{who} left: {state.handoff.text}"))
     pairs += [("here", _member_text(member, state)) for member in state.local.crew or ()]
+    if state.local.unlisted:
+        pairs.append(("here", f"and {state.local.unlisted} more"))
     if state.local.crew is not None and not any(_is_poller(member, state) for member in state.local.crew):
         none = "no console: nothing is judged or guarded until one runs (warroom run, warroom watch)"
         pairs.append(("polls", none if state.local.poller is None else "a console that no longer reports its presence"))
@@ -38,14 +39,14 @@ def as_json(state: State) -> dict[str, Any]:
     seen = pen.last_seen(state)
     return {
         "pen": {
-            "holder": user_at_host(state.pen.holder) if state.pen.holder is not None else None,
+            "holder": state.pen.holder.name_at_host if state.pen.holder is not None else None,
             "seen_at": seen.isoformat() if seen is not None else None,
             "offered_to": state.pen.offered,
             "note": state.handoff.text if state.handoff is not None else None,
         },
         "here": [
             {
-                "who": user_at_host(member.who),
+                "who": member.who.name_at_host,
                 "pid": member.who.pid,
                 "role": member.role,
                 "seen_at": member.seen_at.isoformat(),
@@ -53,6 +54,7 @@ def as_json(state: State) -> dict[str, Any]:
             }
             for member in state.local.crew or ()
         ],
+        "unlisted": state.local.unlisted,
         "polled": state.local.poller is not None,
         "approvals": {
             "needed": approvals.needed_approvals(state),
@@ -74,14 +76,9 @@ def _member_text(member: Member, state: State) -> str:
     ago_s = (state.as_of - member.seen_at).total_seconds() if state.as_of is not None else 0.0
     seen = f"not seen for {ago_s:.0f} s" if ago_s > UNSEEN_S else "here now"
     polls = ", polls" if _is_poller(member, state) else ""
-    return f"{user_at_host(member.who)} pid {member.who.pid}, {member.role}, {seen}{polls}"
+    return f"{member.who.name_at_host} pid {member.who.pid}, {member.role}, {seen}{polls}"
 
 
 def _is_poller(member: Member, state: State) -> bool:
     """True where this console polls the backends: the lease says so, not its presence."""
     return state.local.poller is not None and state.local.poller.who == member.who
-
-
-def user_at_host(who: Actor) -> str:
-    """The operator and their machine: "ana@web-1"."""
-    return f"{who.user}@{who.host}"

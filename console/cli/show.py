@@ -18,7 +18,7 @@ from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
 from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
-from console.state.unbelieved import unbelieved_line
+from console.state.unbelieved import unbelieved_text
 from console.state.values import State
 
 
@@ -68,7 +68,7 @@ def status_lines(state: State) -> list[str]:
     for name, source in state.sources.items():
         if source.failed_since is not None:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
-    if (unbelieved := unbelieved_line(state)) is not None:
+    if (unbelieved := unbelieved_text(state)) is not None:
         lines.append(f"  {'NOT BELIEVED':<16} {unbelieved}")
     lines += [f"  {'CAUTION':<16} {caution}" for caution in state.local.cautions]
     lines += [f"  {'CLOCK':<16} {line}" for line in clock_lines(state)]
@@ -94,7 +94,7 @@ def _by_whom(decision: DecisionState) -> str:
 
 
 def _person(who: Actor | None) -> str:
-    return "?" if who is None else people.user_at_host(who)
+    return "?" if who is None else who.name_at_host
 
 
 def _decision_json(decision: DecisionState | None) -> dict[str, Any] | None:
@@ -153,6 +153,7 @@ def as_json(state: State) -> dict[str, Any]:
         "in_doubt": [request.asks for request in state.in_doubt],
         "unbelieved": {
             "count": state.unbelieved_count,
+            "samples": state.local.dropped_samples,
             "rows": [{"seq": row.seq, "by": row.by, "reason": row.reason} for row in state.unbelieved],
         },
         "cautions": list(state.local.cautions),

@@ -107,11 +107,11 @@ def mode_and_stage(state: State) -> str:
 
 def _poller_name(state: State) -> str:
     who = state.local.poller.who if state.local.poller is not None else None
-    return f"{who.user}@{who.host} pid {who.pid}" if who is not None else "another console"
+    return f"{who.name_at_host} pid {who.pid}" if who is not None else "another console"
 
 
 def _decision_line(entry: DecisionState) -> str:
-    by = f" by {entry.who.user}" if entry.who is not None else ""
+    by = f" by {entry.who.name}" if entry.who is not None else ""
     to = f" to {entry.card.stage_to}" if entry.card.stage_to != entry.card.stage_from else ""
     subject = f" {entry.subject}" if entry.subject else ""
     why = f": {entry.reason}" if entry.reason else ""
@@ -120,7 +120,7 @@ def _decision_line(entry: DecisionState) -> str:
 
 
 def _log_line(line: NoteState) -> str:
-    by = f"{line.who.user}: " if line.who is not None else ""
+    by = f"{line.who.name}: " if line.who is not None else ""
     return f"{line.kind}: {by}{line.text}"
 
 

@@ -118,7 +118,7 @@ class Actions:
         if not pen.is_gone(state) or state.pen.held_by(self._actor):
             return
         holder = state.pen.holder
-        reason = f"{holder.user if holder else 'the captain'} was {pen.seen_text(state)}"
+        reason = f"{holder.name if holder else 'the captain'} was {pen.seen_text(state)}"
         try:
             await self._store.append(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
         except JournalUnavailable:  # the gates say what that means for the verb

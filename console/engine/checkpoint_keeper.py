@@ -55,16 +55,24 @@ class _Stint:
 
 
 class CheckpointKeeper:
-    """Keep the checkpoint of one console's rollout."""
+    """Keep the checkpoint of one console's rollout.
 
-    def __init__(self, journal: Journal, store: StateStore) -> None:
+    Args:
+        judged: what was judged before the console opened, and is in no checkpoint yet.
+    """
+
+    def __init__(self, journal: Journal, store: StateStore, judged: ReplayPoint | None = None) -> None:
         self._journal = journal
+        self._judged = judged
         self._store = store
         self._worker = DaemonWorker("checkpoints")
         self._stopped = threading.Event()
         self._stored_at = time.monotonic()
         self._stored_sample = store.last_sample
         """The last sample of the checkpoint that was stored, or that this console began with."""
+        self._has_stored = False
+        self._is_futile = False
+        """No checkpoint can be stored or read back: judging everything again for the next one would be in vain."""
 
     async def run(self) -> None:
         """Judge and store until cancelled."""
@@ -76,14 +84,15 @@ class CheckpointKeeper:
                 _log.info("no checkpoint: %s", error)
                 await asyncio.sleep(WAIT_S)
 
-    async def close(self) -> None:
-        """Store a last checkpoint if this console polled for a while, and end the thread."""
+    async def close(self, *, stays: bool = True) -> None:
+        """Store a last checkpoint if there is something new in it, and end the thread. `stays`: this is no command."""
         self._stopped.set()
-        if self._may_work and self._polls and self._new_samples >= LEAST_SAMPLES:
+        is_worth_it = self._judged is not None or (stays and self._new_samples >= LEAST_SAMPLES)
+        if is_worth_it and not self._is_futile and self._may_work and self._polls:
             self._stopped = threading.Event()
             try:
                 async with asyncio.timeout(LEAVING_S):
-                    await self._keep(rest=0.0)
+                    await self._keep(rest=0.0, start=self._judged)
             except (JournalUnavailable, TimeoutError):
                 _log.info("left without a checkpoint")
         self._stopped.set()
@@ -113,12 +122,14 @@ class CheckpointKeeper:
                 await self._take_over()
             return
         is_due = time.monotonic() - self._stored_at >= CHECKPOINT_S and self._new_samples >= LEAST_SAMPLES
-        if unjudged or is_due:
+        if unjudged or (is_due and not self._is_futile):
             await self._keep(REST)
 
-    async def _keep(self, rest: float) -> None:
-        """Judge what is recorded since the checkpoint, store it, and take it over if this state lacks it."""
-        start: ReplayPoint | None = None
+    async def _keep(self, rest: float, start: ReplayPoint | None = None) -> None:
+        """Judge what is recorded since the checkpoint, store it, and take it over if this state lacks it.
+
+        `start`: a place that is judged already, in place of the checkpoint.
+        """
         while self._may_work and self._polls:
             stint = await self._worker.run(partial(self._judge, start, self._stopped, rest, STINT_S))
             if stint is None or not self._may_work:
@@ -149,7 +160,11 @@ class CheckpointKeeper:
         with closing(self._journal.reader()) as reader:
             state = self._store.rollout
             record = RolloutRecord(reader, state.rollout, state.plan.path)
-            found = start or record.from_checkpoint() or record.beginning
+            kept = None if start is not None else record.from_checkpoint()
+            if start is None and kept is None and self._has_stored and not unjudged_samples(state):
+                self._is_futile = True
+                return None
+            found = start or kept or record.beginning
             left = record.count_after(found)
             if most is not None and left > most:
                 return None
@@ -176,11 +191,13 @@ class CheckpointKeeper:
         self._stored_sample = stint.replayed.sample
         if stint.left and unjudged_samples(self._store.rollout):
             self._store.count_unjudged(stint.left)
-        if made is None or fence is None or len(made.body) > MOST_BYTES:
+        self._is_futile = made is None or len(made.body) > MOST_BYTES
+        if self._is_futile or made is None or fence is None:
             return
         rollout = stint.replayed.state.rollout
         try:
             await self._store.write(lambda journal: journal.save_checkpoint(rollout, made, fence=fence))
+            self._has_stored = True
         except Fenced:
             self._store.lease.lose(fence)
 

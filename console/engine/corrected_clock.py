@@ -16,6 +16,8 @@ from console.state.clocks import span_text
 
 TRUSTED_S = 2.0
 """A host's clock that is off by no more is used as it is: servers tell their time in whole seconds."""
+REGAINED_S = 1.0
+"""How near it has to come again once it was off: a clock at the edge must not change sides with every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class CorrectedClock:
         self._host = host
         self._host_lead_s = self._measured_lead_s()
         """How far the host's wall clock is ahead of the other one, as long as it has not jumped."""
+        self._is_off = False
         self._journal: _Lead | None = None
         self._backends: dict[str, _Lead] = {}
         self._poller_lead_s: float | None = None
@@ -103,10 +106,11 @@ class CorrectedClock:
                 self._host_lead_s = measured_s
                 return measured_s
             return self._host_lead_s
-        if reference.distance_s(measured_s) <= TRUSTED_S:
-            self._host_lead_s = measured_s
-            return measured_s
-        return reference.middle
+        self._is_off = reference.distance_s(measured_s) > (REGAINED_S if self._is_off else TRUSTED_S)
+        if self._is_off:
+            return reference.middle
+        self._host_lead_s = measured_s
+        return measured_s
 
     def _reference(self) -> _Lead | None:
         if self._journal is not None:

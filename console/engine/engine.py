@@ -114,6 +114,7 @@ class Engine:
                 async with backends.swapping(rollout.plan):
                     pass
             engine = cls(config, on_state, backends, joined, thread, spooler, _with_login(who, config.journal))
+            engine._judges_on = depth is Depth.SHOWN
             changes.connect(engine.pollers.poll_soon)
             await engine._begin()
             on_failure.pop_all()
@@ -157,6 +158,7 @@ class Engine:
             groups=groups_of(who.user),
             observing=config.observing,
             cautions=self._cautions(backends.current),
+            dropped_samples=joined.dropped_samples,
         )
         self.pollers = Pollers(store, backends, clock)
         self.membership = Membership(store, clock, who, observing=config.observing, on_poller=self.pollers.poll_soon)
@@ -169,7 +171,9 @@ class Engine:
             store, clock, who, backends=backends, pollers=self.pollers, token=config.gate_token
         )
         self._follower = JournalFollower(config.journal, store, spooler, self.membership, clock, who)
-        self._checkpoints = CheckpointKeeper(config.journal, store)
+        self._checkpoints = CheckpointKeeper(config.journal, store, joined.judged)
+        self._judges_on = False
+        """Whether it stays open long enough to judge in the background, and to keep a checkpoint."""
         self.supervisor = Supervisor(lambda fault: store.set_local(fault=fault))
         self.duties = PollerDuties(store, self.actions, self.supervisor, clock, self.act)
 
@@ -194,7 +198,8 @@ class Engine:
         self.supervisor.keep("pollers", self.pollers.run)
         self.supervisor.keep("journal", self._follower.run)
         self.supervisor.keep("plan file", self._plan_file.run)
-        self.supervisor.keep("checkpoints", self._checkpoints.run)
+        if self._judges_on:
+            self.supervisor.keep("checkpoints", self._checkpoints.run)
         self.supervisor.keep("cycle", self._run_cycles)
 
     async def wait_polled(self) -> None:
@@ -272,7 +277,7 @@ class Engine:
         self._plan_file.close()
         await self._backends.aclose()
         await self.store.drain()
-        await self._checkpoints.close()
+        await self._checkpoints.close(stays=self._judges_on)
         await self.membership.leave()
         await self._spooler.close()
         self.store.close()

@@ -49,7 +49,7 @@ class EventLog:
         if isinstance(event, TargetObserved):
             fields |= {"target": event.reading.target, "reads": f"{event.reading}, {event.reading.phase}"}
         if event.who is not None:
-            fields["who"] = f"{event.who.user}@{event.who.host}"
+            fields["who"] = event.who.name_at_host
         fields |= {"rollout": rollout, "event": event.kind, "request": request, "trace": self._trace(event, request)}
         if isinstance(event, DecisionTaken):
             fields["decision"] = event.id

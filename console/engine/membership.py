@@ -24,7 +24,15 @@ from console.engine.identity import groups_of, is_dead
 from console.engine.journal_time import JournalTime, learn_journal_time, read_journal_time
 from console.engine.store import StateStore
 from console.events.evidence import Actor
-from console.journal.contract import ConsoleRole, Journal, JournalUnavailable, Lease, Presence, SignedApproval
+from console.journal.contract import (
+    MAX_PRESENT,
+    ConsoleRole,
+    Journal,
+    JournalUnavailable,
+    Lease,
+    Presence,
+    SignedApproval,
+)
 from console.state.participants import Approval, Member, Poller
 
 _log = logging.getLogger("warroom.engine.lease")
@@ -37,6 +45,8 @@ SILENT_S = 3.0
 """How long the journal may take to say who polls before this console acts as if it could not be asked."""
 SPREAD_S = 0.5
 """Consoles that only observe wait up to so much longer, at random: many of them must not ask at one moment."""
+ABSENT_S = 3 * LEASE_S
+"""A holder of the lease without a heartbeat for so long is no console: another one may take the lease."""
 REMEMBERED_S = 3600.0
 """How long a console that has left is still shown, with when it was last seen."""
 
@@ -49,6 +59,8 @@ class _Roster:
     approved: list[SignedApproval]
     unvouched: str | None = None
     """Why the approvals cannot be read; None: they can."""
+    unlisted: int = 0
+    """Present consoles that are not in `present`."""
 
 
 class Membership:
@@ -171,7 +183,9 @@ class Membership:
         if holder is not None:
             who = next((member.who for member in crew if member.session == holder), None)
             poller = Poller(here=holder == self._lease.session, who=who)
-        self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
+        self._store.set_local(
+            crew=crew, unlisted=roster.unlisted, poller=poller, approvals=approvals, unvouched=roster.unvouched
+        )
 
     async def leave(self) -> None:
         """Give the lease back and leave, without waiting for a broken journal."""
@@ -194,7 +208,13 @@ def roster_fields(journal: Journal, rollout: str, now: datetime) -> dict[str, ob
     if lease is not None:
         who = next((member.who for member in crew if member.session == lease.holder), None)
         poller = Poller(here=False, who=who)
-    return {"crew": crew, "approvals": approvals, "unvouched": roster.unvouched, "poller": poller}
+    return {
+        "crew": crew,
+        "unlisted": roster.unlisted,
+        "approvals": approvals,
+        "unvouched": roster.unvouched,
+        "poller": poller,
+    }
 
 
 def _people(roster: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
@@ -215,19 +235,27 @@ def _attend(
     if lease is None or lease.holder == presence.session:
         lease = journal.lease(rollout, presence.session, ttl_s)
     roster = _roster(journal, rollout=rollout)
-    if any(other.session == lease.holder and is_dead(other.actor) for other in roster.present):
+    if lease.holder != presence.session and not _is_held(lease, roster):
         journal.release(rollout, lease.holder)  # a console started again after a kill need not wait for its own lease
         lease = journal.lease(rollout, presence.session, ttl_s)
     return roster, lease, read_journal_time(journal)
 
 
+def _is_held(lease: Lease, roster: _Roster) -> bool:
+    """Whether the holder of a lease is a console that runs, as far as can be seen from here."""
+    holder = next((other for other in roster.present if other.session == lease.holder), None)
+    return holder is not None and holder.ago_s <= ABSENT_S and not is_dead(holder.actor)
+
+
 def _roster(journal: Journal, *, rollout: str) -> _Roster:
     """Presence and approvals. An unusable folder of approvals ends no console: then no approval counts."""
-    present = journal.present(rollout, REMEMBERED_S)
+    present, unlisted = journal.present(rollout, REMEMBERED_S), 0
+    if len(present) >= MAX_PRESENT:
+        unlisted = max(0, journal.present_count(rollout, REMEMBERED_S) - len(present))
     try:
-        return _Roster(present, journal.approvals(rollout))
+        return _Roster(present, journal.approvals(rollout), unlisted=unlisted)
     except JournalUnavailable as error:
-        return _Roster(present, [], str(error))
+        return _Roster(present, [], str(error), unlisted)
 
 
 def _leave(journal: Journal, *, rollout: str, session: str) -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from adapters.contract import BackendError, Clock, TargetReading
 from console.engine.backends import Backends
-from console.engine.replay import Depth, replay_rollout
+from console.engine.replay import Depth, ReplayPoint, replay_rollout
 from console.engine.runs import runs_of
 from console.engine.store import PATIENCE_S
 from console.engine.workers import JournalThread
@@ -79,8 +79,12 @@ class Joined:
     """Events that could not be written yet."""
     is_new: bool = False
     """No run was open: this console began one."""
+    judged: ReplayPoint | None = None
+    """Where many samples had to be judged first: the place of the record that was reached."""
     broken: str | None = None
     """Why the journal cannot be written; None if it can."""
+    dropped_samples: int = 0
+    """Samples that were read and are not believed."""
 
 
 def resume(
@@ -100,8 +104,16 @@ def resume(
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
     """
-    replayed = replay_rollout(journal, rollout, path, depth, on_judging)
-    return Joined(replayed.state, replayed.sample)
+    counts: list[int] = []
+
+    def note(count: int) -> None:
+        counts.append(count)
+        if on_judging is not None:
+            on_judging(count)
+
+    found = replay_rollout(journal, rollout, path, depth, note)
+    judged = found if counts else None
+    return Joined(found.state, found.sample, judged=judged, dropped_samples=found.dropped)
 
 
 def begin(journal: Journal, plan: Plan, event: RolloutOpened, depth: Depth = Depth.SHOWN) -> Joined:

@@ -11,8 +11,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
-from console.events.kinds import DecisionTaken, RolloutOpened
+from console.events.kinds import DecisionTaken, RolloutOpened, Unbelieved
 from console.journal.contract import Journal, JournalEntry, JournalUnavailable, StoredCheckpoint
 from console.plan.loader import parse
 from console.plan.nouns import Plan
@@ -60,6 +61,8 @@ class ReplayPoint:
     """Number of the last sample before that place."""
     bare: RolloutState | None = field(default=None, repr=False)
     """The same without any sample."""
+    dropped: int = field(default=0, compare=False)
+    """Samples on the way there that are not believed."""
 
     def knowing(self, plans: Mapping[str, Plan]) -> ReplayPoint:
         """The same with more plans that a later event may name."""
@@ -70,6 +73,12 @@ class ReplayPoint:
     def seq(self) -> int:
         """Number of the last event before that place."""
         return self.state.last_seq
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, path: str) -> Plan:
+    """The plan in `text`, parsed once: each command folds the last runs of a plan, and resumes one of them."""
+    return parse(text, path)
 
 
 def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> dict[str, Plan]:
@@ -88,19 +97,19 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
         is_opening = isinstance(event, RolloutOpened)
         if not isinstance(event, RolloutOpened | DecisionTaken) or event.plan_text is None:
             continue
-        if is_opening and is_opened:  # a second opening counts for nothing
+        if is_opening is is_opened:  # a second opening counts for nothing, nor does a plan before the first
             continue
         text = event.plan_text.encode("utf-8", "surrogatepass")
         if hashlib.sha256(text).hexdigest() != event.plan_digest:  # hundreds of forged ones must not all be parsed
             continue
         try:
-            plan = parse(event.plan_text, path)
+            plan = _parsed(event.plan_text, path)
         except PlanError as error:
             if is_opening:
                 problem = error  # written by a newer version: no later opening takes its place
                 break
             continue
-        if is_opening or is_opened:
+        if plan.digest == event.plan_digest:
             plans[plan.digest] = plan
             is_opened = True
     if plans:
@@ -221,7 +230,7 @@ def point_after(
         number = max(number, sample.sample or 0)
     for entry in events[after:] if is_end else ():
         state, bare = _after_event(state, bare, entry)
-    return ReplayPoint(state, number, bare)
+    return ReplayPoint(state, number, bare, start.dropped + sum(isinstance(each.event, Unbelieved) for each in samples))
 
 
 def _after_event(

@@ -24,7 +24,7 @@ class PlanRuns:
     last: str | None
     """The last one that counts, open or not; None before the first."""
     next: str
-    """The id that a new one would have."""
+    """The id that a new one would have; ids that hold other rows are passed over once none is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ def runs_of(journal: Journal, plan: str) -> PlanRuns:
     """
     last = _last_run(journal, plan)
     number = 1 if last is None else last.run.number + 1
+    is_open = last is not None and last.end is None
     try:
-        while journal.has_rows(f"{plan}/{number}"):
+        while not is_open and journal.has_rows(f"{plan}/{number}"):
             number += 1
     except JournalUnavailable:  # without rows to look at, the insert decides
         pass
     rollout = None if last is None else last.run.rollout
-    is_open = last is not None and last.end is None
     return PlanRuns(rollout if is_open else None, rollout, f"{plan}/{number}")
 
 
@@ -140,7 +140,7 @@ def _folded(journal: Journal, run: StoredRun) -> _FoldedRun | None:
         JournalUnavailable: its plan cannot be read by this version.
     """
     try:
-        record = RolloutRecord(journal, run.rollout, run.rollout)
+        record = RolloutRecord(journal, run.rollout, run.rollout.rpartition("/")[0])
     except NoOpening:
         return None
     state = record.beginning.state

@@ -14,7 +14,7 @@ from console.engine.identity import actor
 from console.engine.journal_time import learn_journal_time, read_journal_time
 from console.engine.lease import PollingLease
 from console.engine.membership import roster_fields
-from console.engine.opening import opening_event, resume
+from console.engine.opening import Joined, opening_event, resume
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
 from console.engine.replay import Depth
@@ -40,10 +40,11 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         learn_journal_time(clock, read_journal_time(journal))
     run = open_run(journal, plan.rollout) if journal is not None else None
     if journal is not None and run is not None:
-        rollout = resume(journal, run, plan.path, Depth.NEWEST).rollout
-        plan = rollout.plan
+        joined = resume(journal, run, plan.path, Depth.NEWEST)
+        plan = joined.rollout.plan
     else:
-        rollout = blank(plan, f"{plan.rollout}/-")
+        joined = Joined(blank(plan, f"{plan.rollout}/-"))
+    rollout = joined.rollout
     backends = BackendSet(lambda plan: Backends(plan, clock, state_dir), plan)
     try:
         if run is None:
@@ -58,6 +59,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         store.set_local(
             clock=clock_line(clock.error()),
             journal=replace(store.state.local.journal, broken=None, held=0),
+            dropped_samples=joined.dropped_samples,
             cautions=(*backends.current.cautions, *(journal.cautions if journal is not None else ())),
         )
         read = assess(store.state, clock.now())

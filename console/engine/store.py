@@ -25,7 +25,7 @@ from console.engine.lease import PollingLease
 from console.engine.sample_writer import SampleWriter
 from console.engine.spooler import SpoolWriter, UnwrittenEvent, UnwrittenEvents
 from console.engine.workers import JournalThread
-from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
+from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead, Unbelieved
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
 from console.state.belief import fold_stored
@@ -289,6 +289,9 @@ class StateStore:
             if entry.sample is not None:
                 if entry.sample > self._samples.last:
                     self._samples.last = entry.sample
+                    if isinstance(entry.event, Unbelieved):
+                        self.set_local(dropped_samples=self._local.dropped_samples + 1)
+                        continue
                     self._fold_stored(entry.event, None)
                 continue
             if entry.seq <= self.state.last_seq:

@@ -50,6 +50,16 @@ class Actor:
     """The person's database login (PostgreSQL: session_user); None in SQLite."""
 
     @property
+    def name(self) -> str:
+        """The name on the screen: the login, which the server knows, before the user, which the author claims."""
+        return self.user if self.login in (None, self.user) else f"{self.login} (as {self.user})"
+
+    @property
+    def name_at_host(self) -> str:
+        """The operator and their machine: "ana@web-1"."""
+        return f"{self.name}@{self.host}"
+
+    @property
     def person(self) -> str:
         """Identity of the person across processes, which pen, approvals and authority use.
 

@@ -139,6 +139,14 @@ class Lease:
     """Seconds until another console may take it, by the journal's own clock."""
 
 
+LEASE_MAX_S = 30.0
+"""Maximum time of a lease in seconds: a stored lease that ends later was written by no warroom and counts as free."""
+MAX_NAME = 64
+"""Maximum length of a console's name; no warroom makes a longer one."""
+MAX_PRESENT = 100
+"""Consoles that `Journal.present` returns at most."""
+
+
 class ConsoleRole(StrEnum):
     """The rights of the person at a present console."""
 
@@ -308,7 +316,7 @@ class Journal(Protocol):
         """
 
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
-        """Take a free or expired lease, or renew `holder`'s own.
+        """Take a free or expired lease, or renew `holder`'s own, for `LEASE_MAX_S` at most.
 
         Taking it over from another holder raises the fence; renewing does not, not even after it has expired.
 
@@ -326,7 +334,13 @@ class Journal(Protocol):
         """Store that a console is present now; it may be lost."""
 
     def present(self, rollout: str, within_s: float) -> list[Presence]:
-        """Consoles with a heartbeat within the last `within_s`, earliest arrival first."""
+        """Consoles with a heartbeat within the last `within_s`, earliest arrival first.
+
+        `MAX_PRESENT` of them at most, the holder of the lease always among them.
+        """
+
+    def present_count(self, rollout: str, within_s: float) -> int:
+        """The number of consoles with a heartbeat within the last `within_s`, however many."""
 
     def leave(self, rollout: str, session: str) -> None:
         """Remove a console from the present ones."""

@@ -1,8 +1,8 @@
 """Modes of the journal's file: one person's, or shared with a Unix group.
 
-A file that other users could read or replace is refused. A personal journal is 0600, in a directory made 0700. `share`
-makes a shared one: a directory 2770 of the group, with the files 0660 and a sticky `approvals/` in it. A journal is
-shared if that directory exists.
+A file that other users could read, replace or have made is refused (`path_trust`). A personal journal is 0600, in a
+directory made 0700. `share` makes a shared one: a directory 2770 of the group, with the files 0660 and a sticky
+`approvals/` in it. A journal is shared if that directory exists.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from console.journal.approvals import folder_of
 from console.journal.contract import JournalUnavailable
+from console.journal.path_trust import check_file, check_way
 
 _WORLD = 0o007
 _SHARED_FOLDER = 0o2770
@@ -34,13 +35,36 @@ def prepare(path: Path) -> bool:
         JournalUnavailable: another user could read, write or replace the journal; the line says what to do.
         OSError: the directory or the file cannot be created.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shared = is_shared(path)
+    check_way(path, shared=shared)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_folder(path, shared=shared)
+    check_file(path, path, shared=shared)
     _create(path, shared=shared)
+    check_files(path, shared=shared)
+    return shared
+
+
+def check_files(path: Path, *, shared: bool) -> None:
+    """Refuse a file of the journal that another user made, could use, or could have put there.
+
+    Raises:
+        JournalUnavailable: there is such a file; the line says what to do.
+        OSError: the directory cannot be read.
+    """
     for side in _SIDES:
         _check_file(path, path.with_name(path.name + side), shared=shared)
-    return shared
+
+
+def check_to_read(path: Path) -> None:
+    """Refuse to read a file that is no plain file, or that any user could have put there.
+
+    Raises:
+        JournalUnavailable: it is such a file; the line says what to do.
+        OSError: the directory cannot be read.
+    """
+    for side in _SIDES:
+        check_file(path, path.with_name(path.name + side), shared=is_shared(path), reading=True)
 
 
 def is_shared(path: Path) -> bool:
@@ -77,6 +101,8 @@ def share(path: Path, group: str) -> Path:
     except KeyError:
         raise JournalUnavailable(f"there is no group {group!r} on this machine") from None
     path = path / "journal.db" if path.is_dir() else path
+    check_way(path, shared=path.parent.exists())
+    check_file(path, path, shared=is_shared(path))
     _check_sharable(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _give(path.parent, gid, group, _SHARED_FOLDER)
@@ -92,7 +118,7 @@ def share(path: Path, group: str) -> Path:
 def device_and_inode(path: Path) -> tuple[int, int] | None:
     """Device and inode of a file; None if it does not exist."""
     try:
-        found = path.stat()
+        found = path.lstat()
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
@@ -105,10 +131,7 @@ def _create(path: Path, *, shared: bool) -> None:
 
 def _check_folder(path: Path, *, shared: bool) -> None:
     folder = path.parent
-    mode = stat.S_IMODE(folder.stat().st_mode)
     if not shared:
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise JournalUnavailable(f"journal {path}: any user may replace it (mode {mode:o}): chmod o-w {folder}")
         return
     for place, due, rule in (
         (folder, _SHARED_FOLDER, "a shared journal's directory has mode 2770"),
@@ -120,9 +143,8 @@ def _check_folder(path: Path, *, shared: bool) -> None:
 
 
 def _check_file(path: Path, file: Path, *, shared: bool) -> None:
-    try:
-        found = file.stat()
-    except FileNotFoundError:
+    found = check_file(path, file, shared=shared)
+    if found is None:
         return
     mode = stat.S_IMODE(found.st_mode)
     if not shared and mode & 0o077:

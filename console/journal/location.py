@@ -58,8 +58,8 @@ class FileLocation:
         return Spool(places[::-1] if _others_can_write(self.path.parent) else places)
 
     def exists(self) -> bool:
-        """Whether the file exists: a command that only reads creates none."""
-        return self.path.exists()
+        """Whether there is something at the path: a command that only reads creates nothing."""
+        return self.path.is_symlink() or self.path.exists()
 
     def open(self) -> Journal:
         """Open the file, creating it if it does not exist. Raises JournalUnavailable."""

@@ -86,6 +86,7 @@ class Spool:
             path = beside.with_name(f"{beside.name}{_NAME}{os.getpid()}-{secrets.token_hex(4)}")
             try:
                 beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _refuse_open_folder(beside.parent)
                 self._file, self.path = _create_locked(path), path
             except OSError as error:
                 failure = error
@@ -197,7 +198,7 @@ class Spool:
         except (_NotAdoptable, Conflict) as error:
             left = path.with_name(path.name + _UNADOPTED_SUFFIX)
             path.rename(left)
-            events = f"events of a console of {who.user} on {who.host}, made while the journal could not be written"
+            events = f"events of a console of {who.name} on {who.host}, made while the journal could not be written"
             text = f"{events}, are in {left}, not here: {one_line(error)}"
             self._note_in_open_run(journal, rollout, Noted(at=at, who=who, text=text))
             return count
@@ -211,6 +212,13 @@ class Spool:
                 journal.append(run, note)
                 return
         self.pending_notices.append(note.text)
+
+
+def _refuse_open_folder(folder: Path) -> None:
+    """Raise OSError if every user may remove our files from a folder."""
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise PermissionError(f"any user may remove files from {folder}")
 
 
 def _create_locked(path: Path) -> int:

@@ -84,6 +84,7 @@ class SqliteJournal(DatabaseJournal):
 
     @as_unavailable
     def _open_to_read(self) -> None:
+        file.check_to_read(self.path)
         uri = f"{self.path.absolute().as_uri()}?mode=ro"
         try:
             connection = _readable(uri)
@@ -97,7 +98,8 @@ class SqliteJournal(DatabaseJournal):
 
     @as_unavailable
     def _open(self) -> None:
-        with file.umask(shared=file.prepare(self.path)):
+        shared = file.prepare(self.path)
+        with file.umask(shared=shared):
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
             )
@@ -109,6 +111,7 @@ class SqliteJournal(DatabaseJournal):
                 self._db = Database(connection, execute_plugins=False)
                 if schema.pending(self._db):
                     self._migrate()
+                file.check_files(self.path, shared=shared)  # one may have been put there meanwhile
                 self._file = file.device_and_inode(self.path)
                 on_failure.pop_all()
 
@@ -237,6 +240,11 @@ class SqliteJournal(DatabaseJournal):
     def present(self, rollout: str, within_s: float) -> list[Presence]:
         """Consoles with a recent heartbeat, earliest arrival first."""
         return people.present(self._db.conn, self._clock(), rollout, within_s)
+
+    @as_unavailable
+    def present_count(self, rollout: str, within_s: float) -> int:
+        """The number of consoles with a recent heartbeat."""
+        return people.present_count(self._db.conn, self._clock(), rollout, within_s)
 
     @as_unavailable
     def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:

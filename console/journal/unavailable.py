@@ -119,6 +119,7 @@ class UnavailableJournal:
     alterations = _reading(Journal.alterations, list)
     current_lease = _reading(Journal.current_lease, lambda: None)
     present = _reading(Journal.present, list)
+    present_count = _reading(Journal.present_count, int)
     approvals = _reading(Journal.approvals, list)
     append = _writing(Journal.append)
     append_samples = _writing(Journal.append_samples)

@@ -84,7 +84,7 @@ def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
 def describe_move(state: State, opened: CardAtOpening) -> str:
     """Where the rollout stands now, and who moved it last, as far as known."""
     since = [entry for entry in state.decisions if entry.at >= opened.card.as_of and entry.verb is not Verb.HALT]
-    who = f" by {since[-1].who.user}" if since and since[-1].who is not None else ""
+    who = f" by {since[-1].who.name}" if since and since[-1].who is not None else ""
     where = "an unknown stage" if state.reached is None else f"stage {state.reached}"
     name = f" ({state.current.stage.name})" if state.current is not None else ""
     return f"the rollout was moved to {where}{name}{who}"

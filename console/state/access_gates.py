@@ -99,7 +99,7 @@ def take_gates(state: State) -> list[Gate]:
     words = pen.holder_text(state)
     offered = me is not None and held.offered_to(me)
     free = offered or held.held_by(me) or pen.is_free_for(state, me)
-    free_text = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
+    free_text = f"{held.holder.name} offers you the pen" if offered and held.holder is not None else words
     return [
         Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("yours", not held.held_by(me), words if held.held_by(me) else "not yours yet"),

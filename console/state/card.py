@@ -187,7 +187,7 @@ def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
         closed = [gate.why for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
         found.extend(f"not yet: {why}" for why in closed)
     if verb is Verb.TAKE and state.handoff is not None:
-        who = f"{state.handoff.who.user} left" if state.handoff.who is not None else "left"
+        who = f"{state.handoff.who.name} left" if state.handoff.who is not None else "left"
         found.append(f"{who}: {state.handoff.text}")
     me = state.local.operator
     if verb is Verb.TAKE and state.pen.note and me is not None and state.pen.offered_to(me):

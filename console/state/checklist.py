@@ -269,5 +269,5 @@ def skip_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
     entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
     if entry is None or entry.is_over:
         return state
-    by = f" by {event.who.user}" if event.who is not None else ""
+    by = f" by {event.who.name}" if event.who is not None else ""
     return _mark_step(state, entry.step.id, event.at, StepMark.SKIPPED, f"skipped{by}: {event.reason}")

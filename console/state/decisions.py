@@ -224,8 +224,8 @@ def _update_outcome(state: RolloutState, decision: str) -> RolloutState:
         word = "refused"
     else:
         word = "partial" if Outcome.REFUSED in outcomes else "accepted"
-    decisions = tuple(
-        replace(entry, outcome=word) if entry.id == decision and entry.outcome != "confirmed" else entry
-        for entry in state.decisions
-    )
-    return replace(state, decisions=decisions)
+    place = next((at for at in range(len(state.decisions) - 1, -1, -1) if state.decisions[at].id == decision), None)
+    if place is None or state.decisions[place].outcome in ("confirmed", word):
+        return state
+    entry = replace(state.decisions[place], outcome=word)
+    return replace(state, decisions=(*state.decisions[:place], entry, *state.decisions[place + 1 :]))

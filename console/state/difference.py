@@ -56,7 +56,7 @@ def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | N
     said = f"{verb} refused: moved"
     last = last_mover(state, intent.seen if intent is not None else None, but)
     if last is not None:
-        by = "" if last.who is None else f" by {last.who.user}@{last.who.host} pid {last.who.pid}"
+        by = "" if last.who is None else f" by {last.who.name_at_host} pid {last.who.pid}"
         said += f"{by} at {last.at.astimezone(UTC):%H:%M:%S}Z: {_decision_text(last)}"
     reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
     seen = "" if intent is None or intent.stage is None else f"you saw {intent.stage} stages reached, "

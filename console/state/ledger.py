@@ -12,12 +12,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import overload
 
 from adapters.contract import Buckets, Counts, Gauge, Reading, Sample
 
 PACKED = 128
 """Ticks that are packed together."""
+OPEN = 16
+"""The newest ticks, which late samples still change, are never packed: at least so many."""
+_NO_GAPS: frozenset[int] = frozenset()
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST = (("H", 0xFFFF), ("I", 0xFFFF_FFFF))
@@ -84,7 +88,7 @@ class Ledger(Sequence[Reading]):
     def _fill(self, chunks: tuple[_Packed, ...], tail: Sequence[Reading], start: int) -> None:
         packed = list(chunks)
         done = 0
-        while len(tail) - done >= 2 * PACKED:  # the newest ones stay open: late samples still change them
+        while len(tail) - done >= PACKED + OPEN:
             packed.append(_pack(tail[done : done + PACKED]))
             done += PACKED
         self._chunks, self._tail, self._start = tuple(packed), tuple(tail[done:]), start
@@ -206,8 +210,14 @@ def _column(samples: Sequence[Sample | None]) -> _Column | None:
         if sample is not None and (type(sample), _edges(sample), len(row)) != (type(first), edges, width):
             raise _UnfitError
         numbers += row
-    gaps = frozenset(row for row, sample in enumerate(samples) if sample is None)
-    return _Column(type(first), width, _numbers(numbers), edges, gaps)
+    gaps = frozenset(row for row, sample in enumerate(samples) if sample is None) or _NO_GAPS
+    return _Column(type(first), width, _numbers(numbers), _shared(edges), gaps)
+
+
+@lru_cache(maxsize=512)
+def _shared(edges: tuple[float, ...]) -> tuple[float, ...]:
+    """Equal edges as one object: every tick of a histogram brings its own."""
+    return edges
 
 
 def _row(sample: Sample) -> tuple[float, ...]:

@@ -48,6 +48,8 @@ class LocalState:
     journal: JournalHealth = JournalHealth()
     crew: tuple[Member, ...] | None = None
     """Who is present, the longest there first; None while that is not known."""
+    unlisted: int = 0
+    """Present consoles that are not in `crew`, because there are too many."""
     poller: Poller | None = None
     """Which console polls; None while that is not known."""
     approvals: tuple[Approval, ...] = ()
@@ -64,6 +66,8 @@ class LocalState:
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
+    dropped_samples: int = 0
+    """Samples of the journal that this console read and that are not believed."""
     cautions: tuple[str, ...] = ()
     """Warnings about the backends and the journal of this console: a line each in every decision."""
     clock: str | None = None

@@ -28,7 +28,7 @@ def why_void(state: RolloutState, event: DecisionTaken) -> str:
         or (event.verb in (Verb.OFFER, Verb.HANDOFF) and not mine)
         or (event.verb in PENNED and None not in (event.pen, event.who, pen.holder) and not mine)
     )
-    whose = "free" if pen.holder is None else f"with {pen.holder.user}"
+    whose = "free" if pen.holder is None else f"with {pen.holder.name}"
     return f"the pen was {whose} by then" if overtaken else ""
 
 
@@ -103,8 +103,8 @@ def holder_text(state: State) -> str:
     if pen.held_by(me):
         return "you hold the pen"
     if is_gone(state):
-        return f"the pen is free: {pen.holder.user} was {seen_text(state)}"
-    return f"the pen is with {pen.holder.user} ({seen_text(state)})"
+        return f"the pen is free: {pen.holder.name} was {seen_text(state)}"
+    return f"the pen is with {pen.holder.name} ({seen_text(state)})"
 
 
 def is_free_for(state: State, who: Actor | None) -> bool:

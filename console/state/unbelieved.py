@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.state.values import RolloutState, UnbelievedRow
+from console.state.values import RolloutState, State, UnbelievedRow
 
 _SHOWN = 3
 
@@ -12,6 +12,13 @@ _SHOWN = 3
 def unbelieved_line(state: RolloutState, most: int = _SHOWN) -> str | None:
     """The rows that are not believed, on one line; None if there are none."""
     return rows_line(state.unbelieved, state.unbelieved_count, most)
+
+
+def unbelieved_text(state: State) -> str | None:
+    """The rows and samples that are not believed, on one line; None if there are none."""
+    count = state.local.dropped_samples
+    samples = f"{count:,} sample{' of the journal is' if count == 1 else 's of the journal are'} not believed"
+    return "; ".join([*filter(None, [unbelieved_line(state)]), *([samples] if count else [])]) or None
 
 
 def rows_line(rows: Sequence[UnbelievedRow], count: int, most: int = _SHOWN) -> str | None:

@@ -273,7 +273,7 @@ def test_an_event_is_by_whom_the_server_says_whatever_it_says_itself(operator: P
         assert (entry.event.who.login, entry.event.who.person, actor_name(entry.event.who)) == (
             "ana",
             "login:ana",
-            "bob (login ana)",
+            "ana (as bob)",
         )
 
 

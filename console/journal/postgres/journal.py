@@ -63,7 +63,8 @@ class PostgresJournal(DatabaseJournal):
 
     def error_line(self, error: Exception) -> str:
         """An error's text on one line, without secrets of the URL."""
-        return self.url.redact(error)
+        primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        return self.url.redact(primary or error)
 
     def read(self, work: Callable[[reading.Connection], _T], within_s: float) -> _T:
         """The result of the query `work`, retried once on a new connection."""
@@ -133,6 +134,7 @@ class PostgresJournal(DatabaseJournal):
     current_lease = query(room.current_lease)
     present = query(room.present)
     server_time = query(room.server_time)
+    present_count = query(room.present_count)
     approvals = query(room.approvals)
 
     @as_unavailable

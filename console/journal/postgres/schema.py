@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from console.journal.contract import JournalUnavailable
+from console.journal.postgres import limits
 
 LOCK = 2002874994
 """Class of our advisory locks ("warr"): object 0 locks the journal, hashtext(rollout) a rollout's lease."""
@@ -315,7 +316,7 @@ FROM (
 
 MIGRATIONS = (
     *(_M001_EVENTS, _M002_SAMPLES, _M003_DECISIONS, _M004_ROOM, _M005_NOTIFY),
-    *(_M006_CHECKPOINTS, _M007_DECISIONS_OF_ANY_BODY),
+    *(_M006_CHECKPOINTS, _M007_DECISIONS_OF_ANY_BODY, limits.MIGRATION),
 )
 
 _BEGINNING = """

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from tests.bench.judge.shares import Share
+if TYPE_CHECKING:
+    from tests.bench.judge.shares import Share
 
 Number = float | int | None | str
 Cells = Mapping[str, Mapping[str, Number]]
