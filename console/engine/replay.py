@@ -21,7 +21,8 @@ from console.plan.problems import PlanError
 from console.state.assessment import assess
 from console.state.belief import fold_stored
 from console.state.checkpoint import SampleParts, sample_parts, with_sample_parts, with_unjudged
-from console.state.checkpoint_codec import BadCheckpoint, decode_parts, encode_parts
+from console.state.checkpoint_codec import decode_parts, encode_parts
+from console.state.checkpoint_types import BadCheckpoint
 from console.state.folding import blank
 from console.state.rules import RULES
 from console.state.values import RolloutState

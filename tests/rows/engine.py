@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from traceback import extract_tb
 
@@ -19,13 +20,14 @@ from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.journal.contract import JournalUnavailable
 from console.journal.sqlite import SqliteJournal
-from console.plan.loader import load
+from console.plan.loader import parse
+from console.plan.nouns import Plan
 from console.state.card import card_for
 from console.state.intent import Intent
 from tests.rows.commands import forge_in_file
 from tests.rows.forgery import Forgery
 from tests.rows.looking import shown_text
-from tests.rows.prepared import OPENING, copy_prepared, exposure
+from tests.rows.prepared import OPENING, PLAN, copy_prepared, exposure
 
 PATIENCE_S = 30.0
 """How long the steps may take on a busy machine."""
@@ -73,9 +75,14 @@ async def faults_after(forgery: Forgery, folder: Path, *, rolls_back: bool) -> l
         return [f"{type(error).__name__}: {one_line(error, 160)} at {way}"]
 
 
+@cache
+def _plan() -> Plan:
+    return parse(PLAN, "plan.yaml")
+
+
 async def _faults_of_engine(folder: Path, rolls_back: bool) -> list[str]:
     with closing(SqliteJournal(folder / "journal.db")) as journal:
-        config = EngineConfig(load(folder / "plan.yaml"), journal, SystemClock(), folder, "0")
+        config = EngineConfig(_plan(), journal, SystemClock(), folder, "0")
         engine = await Engine.open(config, lambda _state: None)
         try:
             shown_text(engine.state())

@@ -1,4 +1,4 @@
-"""All that a console shows of a rollout: cards, status and every pane's lines, at two sizes."""
+"""All that a console shows of a rollout: cards, status and every pane's lines."""
 
 from __future__ import annotations
 
@@ -49,16 +49,15 @@ def _texts(state: State) -> Iterator[str]:
     for verb in Verb:
         card = card_for(state, verb)
         yield from card_text(card)
-        for width, height in SIZES:
-            yield from _flat(card_lines(card, width, height))
+        yield from _flat(card_lines(card, *SIZES[0]))
         yield from _flat(detail_lines(state, verb, None, SIZES[0][0]))
     for width, height in SIZES:
         for pane in PANES:
             yield from _flat(pane(state, width, height))
         yield from _flat(participants_lines(state, width))
-        yield from _flat(help_lines(state, width))
-        for name in state.metrics:
-            yield from _flat(drill_lines(state, name, width))
+    yield from _flat(help_lines(state, SIZES[0][0]))
+    for name in state.metrics:
+        yield from _flat(drill_lines(state, name, SIZES[0][0]))
 
 
 def _flat(lines: list[Line]) -> Iterator[str]:
