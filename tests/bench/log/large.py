@@ -89,7 +89,7 @@ def events(others: int, ours: int, per_rollout: int) -> Iterator[tuple[str, Even
 def _other_events(first: int, last: int, per_rollout: int) -> Iterator[tuple[str, Event]]:
     for start in range(first, last, per_rollout):
         count = min(per_rollout, last - start)
-        yield from ((f"service-{start % 97}/{start}", event) for event in _rollout(count, closed=count > 1))
+        yield from ((f"service-{start % 97}/{start + 1}", event) for event in _rollout(count, closed=count > 1))
 
 
 def _rollout(count: int, *, closed: bool) -> Iterator[Event]:
