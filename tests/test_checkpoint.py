@@ -21,7 +21,8 @@ from console.journal.contract import JournalEntry
 from console.judge.latency import LatencyTrack
 from console.plan.nouns import Metric, Plan
 from console.state.checkpoint import difference, sample_parts, with_sample_parts
-from console.state.checkpoint_codec import BadCheckpoint, decode_parts, encode_parts, slots_of, stored_slots
+from console.state.checkpoint_codec import decode_parts, encode_parts
+from console.state.checkpoint_types import BadCheckpoint, slots_of, stored_slots
 from console.state.folding import blank
 from console.state.rules import RULES
 from console.state.values import StageMark

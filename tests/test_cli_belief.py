@@ -147,3 +147,15 @@ def test_status_counts_samples_that_are_not_believed(at: Shell) -> None:
     assert "2 samples of the journal are not believed" in at.out
     assert at.run("status", "--json") == Exit.OK
     assert json.loads(at.out)["unbelieved"]["samples"] == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"a": [' + '{"x": 1},' * 200_000 + "{}]}", "[" + "1," * 500_000 + "1]", '"' + "x" * 5_000_000 + '"'],
+    ids=["keys", "values", "length"],
+)
+def test_a_row_too_large_for_any_event_is_set_aside_before_it_is_read(at: Shell, body: str) -> None:
+    forge(at.journal, "one/1", note("x"), body=body)
+    assert at.run("status") == Exit.OK
+    assert "it has too many values" in at.out or "its body is longer than 4,194,304 characters" in at.out
+    assert at.run("rollback", "--reason", "x") == Exit.OK

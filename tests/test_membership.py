@@ -240,7 +240,7 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
         made = calls_of(one, monkeypatch)
         assert not polls(one)
         two = await room.console()
-        assert polls(two)
+        await two.until(lambda _state: polls(two))
         fence, written = one.engine.store.lease.fence, len(sampled(room))
         assert fence is not None  # it does not know yet
         one.engine.store.record_sample(SourceRead(at=one.clock.now(), source="edge", targets=("api",)))

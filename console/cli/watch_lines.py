@@ -50,7 +50,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
         polled = "" if after.local.poller is None or after.local.poller.here else f", polled by {_poller_name(after)}"
         clocks = [(now, f"CLOCK: {line}") for line in clock_lines(after)]
         first = (now, f"{after.rollout}  {mode_and_stage(after)}{polled}")
-        return [first, *_unbelieved(0, after, now), *clocks]
+        return [first, *_unbelieved_entries(0, after, now), *clocks]
     known = {entry.id: entry.outcome for entry in before.decisions}
     found = [(entry.at, _decision_line(entry)) for entry in after.decisions if entry.id not in known]
     found += [
@@ -59,7 +59,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
         if entry.id in known and known[entry.id] != entry.outcome
     ]
     found += [(line.at, _log_line(line)) for line in _new_log_lines(before, after)]
-    found += _unbelieved(before.unbelieved_count, after, now)
+    found += _unbelieved_entries(before.unbelieved_count, after, now)
     if mode_and_stage(before) != mode_and_stage(after):
         found.append((now, mode_and_stage(after)))
     if before.local.journal.broken != after.local.journal.broken:
@@ -73,7 +73,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
     return sorted(found, key=lambda entry: entry[0])
 
 
-def _unbelieved(before: int, after: State, now: datetime) -> list[tuple[datetime, str]]:
+def _unbelieved_entries(before: int, after: State, now: datetime) -> list[tuple[datetime, str]]:
     """The line on rows of the journal that are not believed, if there are more than `before`."""
     newest = rows_line(after.unbelieved[before:], after.unbelieved_count - before)
     return [] if newest is None or after.unbelieved_count <= before else [(now, newest)]

@@ -37,7 +37,7 @@ def believed_record(journal: Journal, rollout: str) -> BelievedRecord:
     except NoOpening:
         return BelievedRecord((), tuple(unbelieved_row(entry.event, entry.seq, _UNOPENED) for entry in entries), None)
     except JournalUnavailable:  # a newer version wrote its plan: the rows by themselves are all there is to look at
-        return _unfolded(entries)
+        return _record_without_fold(entries)
     state = blank(next(iter(plans.values())), rollout, plans)
     believed, unbelieved = list[JournalEntry](), list[UnbelievedRow]()
     for entry in entries:
@@ -52,7 +52,7 @@ def believed_record(journal: Journal, rollout: str) -> BelievedRecord:
     return BelievedRecord(tuple(believed), tuple(unbelieved), counted)
 
 
-def _unfolded(entries: list[JournalEntry]) -> BelievedRecord:
+def _record_without_fold(entries: list[JournalEntry]) -> BelievedRecord:
     bad = tuple(entry for entry in entries if isinstance(entry.event, Unbelieved))
     believed = tuple(entry for entry in entries if entry not in bad)
     return BelievedRecord(believed, tuple(unbelieved_row(entry.event, entry.seq, "") for entry in bad), None)

@@ -21,7 +21,8 @@ from console.plan.problems import PlanError
 from console.state.assessment import assess
 from console.state.belief import fold_stored
 from console.state.checkpoint import SampleParts, sample_parts, with_sample_parts, with_unjudged
-from console.state.checkpoint_codec import BadCheckpoint, decode_parts, encode_parts
+from console.state.checkpoint_codec import decode_parts, encode_parts
+from console.state.checkpoint_types import BadCheckpoint
 from console.state.folding import blank
 from console.state.rules import RULES
 from console.state.values import RolloutState
@@ -76,7 +77,7 @@ class ReplayPoint:
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str, path: str) -> Plan:
+def _plan_of(text: str, path: str) -> Plan:
     """The plan in `text`, parsed once: each command folds the last runs of a plan, and resumes one of them."""
     return parse(text, path)
 
@@ -103,7 +104,7 @@ def recorded_plans(entries: Sequence[JournalEntry], path: str, rollout: str) -> 
         if hashlib.sha256(text).hexdigest() != event.plan_digest:  # hundreds of forged ones must not all be parsed
             continue
         try:
-            plan = _parsed(event.plan_text, path)
+            plan = _plan_of(event.plan_text, path)
         except PlanError as error:
             if is_opening:
                 problem = error  # written by a newer version: no later opening takes its place

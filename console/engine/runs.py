@@ -64,7 +64,7 @@ def counted_runs(journal: Journal, plan: str) -> list[str]:
     """Every run of a plan that counts, by a fold of each. Raises JournalUnavailable: the journal cannot be read."""
     found, last = list[str](), None
     for run in _without_leaps(journal, plan):
-        folded = _folded_leniently(journal, run)
+        folded = _readable_run(journal, run)
         if folded is not None and _may_follow(last, run):
             last = folded
             found.append(run.rollout)
@@ -81,7 +81,7 @@ def _last_run(journal: Journal, plan: str) -> _FoldedRun | None:
         if run.closed_position is not None:
             ended.append(run)
             continue
-        folded = _folded(journal, run)
+        folded = _folded_run(journal, run)
         if folded is None:
             continue
         last = _last_of(journal, ended)
@@ -95,7 +95,7 @@ def _last_run(journal: Journal, plan: str) -> _FoldedRun | None:
 def _last_of(journal: Journal, ended: list[StoredRun]) -> _FoldedRun | None:
     """The last run that counts of those with a row that ends them; the others after it are removed from the list."""
     while ended:
-        last = _folded_leniently(journal, ended[-1])
+        last = _readable_run(journal, ended[-1])
         if last is not None:
             before = _last_believed(journal, ended[:-1])
             if _may_follow(before, last.run):
@@ -105,7 +105,7 @@ def _last_of(journal: Journal, ended: list[StoredRun]) -> _FoldedRun | None:
 
 
 def _last_believed(journal: Journal, runs: list[StoredRun]) -> _FoldedRun | None:
-    return next(filter(None, (_folded_leniently(journal, run) for run in reversed(runs))), None)
+    return next(filter(None, (_readable_run(journal, run) for run in reversed(runs))), None)
 
 
 def _may_follow(last: _FoldedRun | None, run: StoredRun) -> bool:
@@ -125,15 +125,15 @@ def _without_leaps(journal: Journal, plan: str) -> Iterator[StoredRun]:
         yield run
 
 
-def _folded_leniently(journal: Journal, run: StoredRun) -> _FoldedRun | None:
-    """As `_folded`; a run whose plan this version cannot read counts as its rows say."""
+def _readable_run(journal: Journal, run: StoredRun) -> _FoldedRun | None:
+    """As `_folded_run`; a run whose plan this version cannot read counts as its rows say."""
     try:
-        return _folded(journal, run)
+        return _folded_run(journal, run)
     except JournalUnavailable:
         return _FoldedRun(run, run.closed_position)
 
 
-def _folded(journal: Journal, run: StoredRun) -> _FoldedRun | None:
+def _folded_run(journal: Journal, run: StoredRun) -> _FoldedRun | None:
     """A run by its events alone; None where its opening cannot be believed.
 
     Raises:

@@ -7,7 +7,7 @@ to be able to bear.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +22,10 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 LARGEST = 2.0**53
 """Above this a whole number is not exact as a float, and no count of anything here is so large."""
-MOST_VALUES = 200_000
+MOST_VALUES = 50_000
 """Values in one event: far more than the card of a plan with 200 metrics has."""
+MOST_SAMPLE_VALUES = 2_000_000
+"""Values in one sample: the first one may hold hours of many metrics."""
 LONGEST_NAME = 256
 """Characters of an id, a name or a word."""
 _PERCENTS = ("percent", "desired")
@@ -33,21 +35,35 @@ _COUNTS = (
 )
 _NAMES = ("id", "target", "source", "metric", "backend", "decision", "request", "plan_digest", "user", "host", "gate")
 _LEAST = {"step": -1}
+_MEASURED = frozenset({Counts, Gauge, Buckets})
 _FIELD_NAMES: dict[type, tuple[str, ...] | None] = {}
 
 
-def flaw_in(event: BaseModel) -> str | None:
-    """The first value of an event that cannot be believed, in a few words; None if all can be."""
+def flaw_in(event: BaseModel, most: int = MOST_VALUES) -> str | None:
+    """A value of an event that cannot be believed, in a few words; None if all can be.
+
+    Measured values are left out: the judge bears any of them.
+    """
     if isinstance(event, Unrecognized):  # a newer version knows what may stand in it
         return _flaw("at", event.at)
-    try:
-        for number, (name, value) in enumerate(_values("", event)):
-            if number > MOST_VALUES:
+    left: list[tuple[str, Any]] = [("", event)]
+    seen = 0
+    while left:
+        name, value = left.pop()
+        seen += 1
+        kind = type(value)
+        if kind in _MEASURED:
+            continue
+        if (names := _field_names(kind)) is not None:
+            left.extend((each, getattr(value, each)) for each in names)
+        elif isinstance(value, Mapping):
+            left.extend((str(key), inner) for key, inner in value.items())
+        elif isinstance(value, tuple | list | frozenset | set):
+            if seen + len(left) + len(value) > most:
                 return "it has too many values"
-            if (flaw := _flaw(name, value)) is not None:
-                return f"{one_line(name, 40)} {flaw}"
-    except RecursionError:
-        return "it is nested too deeply"
+            left.extend((name, inner) for inner in value)
+        elif (flaw := _flaw(name, value)) is not None:
+            return f"{one_line(name, 40)} {flaw}"
     return None
 
 
@@ -79,24 +95,6 @@ def _number_flaw(name: str, value: float) -> str | None:
     if name in _COUNTS and value < _LEAST.get(name, 0):
         return "is negative"
     return None
-
-
-def _values(name: str, value: Any) -> Iterator[tuple[str, object]]:
-    """(name of its field, value) of every plain value; measured values are the judge's, which bears any of them."""
-    if isinstance(value, Counts | Gauge | Buckets):
-        return
-    names = _field_names(type(value))
-    if names is not None:
-        for each in names:
-            yield from _values(each, getattr(value, each))
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _values(str(key), inner)
-    elif isinstance(value, tuple | list | frozenset | set):
-        for inner in value:
-            yield from _values(name, inner)
-    else:
-        yield name, value
 
 
 def _field_names(kind: type) -> tuple[str, ...] | None:

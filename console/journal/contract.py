@@ -105,7 +105,7 @@ class StoredRun:
     """Place of its first closing; None without one."""
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether an event says that it has ended."""
         return self.closed_position is not None
 

@@ -130,7 +130,7 @@ def has_rows(connection: Connection, rollout: str) -> bool:
 
 def open_run(connection: Connection, plan: str) -> str | None:
     """The open rollout of a plan name by the rows alone, or None."""
-    return next((run.rollout for run in plan_runs(connection, plan) if not run.closed), None)
+    return next((run.rollout for run in plan_runs(connection, plan) if not run.is_closed), None)
 
 
 def next_run(connection: Connection, plan: str) -> str:

@@ -211,11 +211,11 @@ def _column(samples: Sequence[Sample | None]) -> _Column | None:
             raise _UnfitError
         numbers += row
     gaps = frozenset(row for row, sample in enumerate(samples) if sample is None) or _NO_GAPS
-    return _Column(type(first), width, _numbers(numbers), _shared(edges), gaps)
+    return _Column(type(first), width, _numbers(numbers), _common_edges(edges), gaps)
 
 
 @lru_cache(maxsize=512)
-def _shared(edges: tuple[float, ...]) -> tuple[float, ...]:
+def _common_edges(edges: tuple[float, ...]) -> tuple[float, ...]:
     """Equal edges as one object: every tick of a histogram brings its own."""
     return edges
 

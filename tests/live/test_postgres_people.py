@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from console.cli.people import people_lines
 from console.engine.answer import Result
-from console.events.evidence import Verb
+from console.events.evidence import Actor, Verb
 from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.engine_rig import ONE, war_room
 from tests.live.backends_postgres import Postgres
+from widgets.advice import advice_for
+from widgets.log import log_lines
+from widgets.participants import participants_lines
 
 pytestmark = pytest.mark.live
 
@@ -59,3 +64,22 @@ async def test_the_offer_is_to_the_login(server: Postgres, tmp_path: Path) -> No
         assert (await ben.act(Verb.TAKE)).result is Result.ACCEPTED
         state = await ana.until(lambda state: not state.pen.held_by(ana.state.local.operator))
         assert state.pen.holder is not None and state.pen.holder.login == "ben"
+
+
+async def test_the_screen_shows_the_login_of_one_who_names_another_as_its_user(
+    server: Postgres, tmp_path: Path
+) -> None:
+    claimed = Actor(uid=4242, user="ana", host="h", pid=os.getpid())
+    async with war_room(tmp_path, ASKING) as room:
+        ana = await room.console(journal=PostgresJournal(Url(server.url("journal", "ana"))))
+        ben = await room.console(journal=PostgresJournal(Url(server.url("journal", "ben"))), who=claimed)
+        assert (await ben.act(Verb.HALT, reason="it was ana")).result is Result.ACCEPTED
+        state = await ana.until(lambda state: state.halted and len(state.local.crew or ()) == 2)
+        log, presence = (
+            ["".join(piece.text for piece in line) for line in lines]
+            for lines in (log_lines(state, 200, 20), participants_lines(state, 200))
+        )
+        assert advice_for(state)[1].startswith("HALTED by ben (as ana) ")
+        assert any("ben (as" in line for line in log) and not any(" ana " in line for line in log if "halt" in line)
+        for page in (presence, people_lines(state)):
+            assert any("ben (as ana)@h pid" in line for line in page)
