@@ -128,7 +128,7 @@ class EmbeddedBackend:
             exposure = self.world.exposure()
         except OSError as error:
             raise ServerFailed(self.source, "read_target", _log_failed(error)) from error
-        standing = exposure.span_at(target.target, world_time - self._options.lag)
+        standing = exposure.span_at(_name_in_world(target), world_time - self._options.lag)
         is_flag = self._is_flag(target, exposure)
         canary, baseline = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
         if standing is None:
@@ -156,7 +156,7 @@ class EmbeddedBackend:
 
         def weight(at: float, last: ExposureSpan | None) -> WorldChange:
             held = scenario.holds_back(percent, last.percent if last else 0.0)
-            return WorldChange(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
+            return WorldChange(at, _name_in_world(target), percent, None, WRITER, climbs=climbs, held=held)
 
         await self._write("set_weight", target, permit, percent, weight)
 
@@ -166,7 +166,7 @@ class EmbeddedBackend:
         def flag(at: float, last: ExposureSpan | None) -> WorldChange:
             percent = setting.percent if setting.percent is not None else last.percent if last else 0
             on = setting.on if setting.on is not None else bool(last and last.on)
-            return WorldChange(at, target.target, percent, on, WRITER)
+            return WorldChange(at, _name_in_world(target), percent, on, WRITER)
 
         await self._write("set_flag", target, permit, setting.percent, flag)
 
@@ -202,10 +202,10 @@ class EmbeddedBackend:
     def _is_flag(self, target: TargetRef, exposure: ExposureHistory) -> bool:
         if target.kind is not None:
             return target.kind is Kind.FLAGS
-        standing = exposure.latest(target.target)
+        standing = exposure.latest(_name_in_world(target))
         if standing is not None:
             return standing.on is not None
-        if target.target in self._options.flags or "flag" in f"{target.target} {target.name}".lower():
+        if _name_in_world(target) in self._options.flags or "flag" in f"{target.target} {target.name}".lower():
             return True
         return target.canary is None and target.baseline is None
 
@@ -214,28 +214,36 @@ class EmbeddedBackend:
             raise Rejected(self.source, verb, f"{target.target} does not advance by itself")
 
         def hold(at: float, last: ExposureSpan | None) -> WorldChange:
-            return WorldChange(at, target.target, None, None, WRITER, what)
+            return WorldChange(at, _name_in_world(target), None, None, WRITER, what)
 
         await self._write(verb, target, permit, None, hold)
 
     async def _write(self, verb: str, target: TargetRef, permit: Permit, percent: int | None, decide: Decide) -> None:
         permit.check(self.source, verb)
-        if target.target in self._options.hang:
+        if _name_in_world(target) in self._options.hang:
             await asyncio.Event().wait()
         await self._clock.sleep(self._options.latency)
-        if target.target in self._options.refuse:
+        if _name_in_world(target) in self._options.refuse:
             raise Rejected(self.source, verb, f"{target.target} may not be changed (simulated refusal)")
         if percent is not None and not 0 <= percent <= 100:
             raise Rejected(self.source, verb, f"{target.target} takes 0 to 100 %, not {percent}")
 
         def change(exposure: ExposureHistory) -> WorldChange:
             at = exposure.not_before_newest(self._world_time())
-            return decide(at, exposure.span_at(target.target, at))
+            return decide(at, exposure.span_at(_name_in_world(target), at))
 
         try:
             self.world.change(change)
         except OSError as error:
             raise ServerFailed(self.source, verb, _log_failed(error)) from error
+
+
+def _name_in_world(target: TargetRef) -> str:
+    """The name of a target in its world.
+
+    It is the plan's name, also for a target that an accepted plan left behind ("api@plan-1").
+    """
+    return target.target.partition("@")[0]
 
 
 def _parts(window: Window) -> list[Window]:

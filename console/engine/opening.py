@@ -165,7 +165,7 @@ class Joining:
             JournalUnavailable: the journal cannot be read. One that cannot be written is no reason not to begin.
         """
         if self._known_runs is None:
-            self._known_runs = await self._ask_journal(partial(_runs, self._journal, plan.rollout), self._hurry_s)
+            self._known_runs = await self._ask_runs(plan.rollout)
         rollout, coming = self._known_runs
         if rollout is not None:
             work = partial(resume, self._journal, rollout, plan.path, self._depth, self._on_judging)
@@ -192,10 +192,23 @@ class Joining:
         if isinstance(self._journal, UnavailableJournal):
             return
         if self._hurry_s is not None:
-            self._known_runs = await self._ask_journal(partial(_runs, self._journal, plan), self._hurry_s)
+            self._known_runs = await self._ask_runs(plan)
         with contextlib.suppress(JournalTimeout):
             await self._ask_journal(work, self._hurry_s)
             self._known_runs = None  # it may have opened a run
+
+    async def _ask_runs(self, plan: str) -> tuple[str | None, str]:
+        """(open run of a plan or None, that run or the next one).
+
+        A journal that names its runs within `hurry_s` is waited for: to believe thousands of rows takes time, and to
+        give up on them would take the way back from everyone. Its own deadlines bound each of its calls.
+
+        Raises:
+            JournalUnavailable: the journal cannot be read, or has not answered in time.
+        """
+        if self._hurry_s is not None:
+            await self._ask_journal(partial(self._journal.plan_runs, plan), self._hurry_s)
+        return await self._ask_journal(partial(_runs, self._journal, plan), None)
 
     async def _ask_journal(self, work: Callable[[], _T], within_s: float | None) -> _T:
         """Return the result of `work`. Raises JournalTimeout after `within_s`, and what `work` raises."""

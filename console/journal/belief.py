@@ -45,7 +45,7 @@ def believable_event(kind: Any, body: Any, login: Any, event_id: Any, v: Any, at
         reason = one_line(error, 160)
     if reason is not None:
         return unbelieved_event(kind, reason, login if login is not None else who, move if is_seq(move) else None)
-    if login is None or event.who is None or event.who.login == login:
+    if event.who is None or event.who.login == login:  # a login that only the event claims is none
         return event
     return event.model_copy(update={"who": replace(event.who, login=login)})
 

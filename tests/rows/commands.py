@@ -38,7 +38,7 @@ def _rollback_faults(forgery: Forgery, folder: Path, journal: str) -> Iterator[s
     left = exposure(folder)
     if left != OPENING and forgery.reaches:
         yield f"rollback: the world reads {left}"
-    if left != OPENING and ended.code == Exit.OK:
+    if left != OPENING and ended.code == Exit.OK and not forgery.own_steps:
         yield f"rollback: exit 0, and the world reads {left}"
 
 

@@ -70,6 +70,8 @@ class Forgery:
     """Exit codes of the rollback; OK says that every target reads as at the opening."""
     reaches: bool = True
     """Whether the opening exposure is reached."""
+    own_steps: bool = False
+    """Whether the plan's own rollback steps, not the opening, say where the way back ends."""
 
 
 Forger = Callable[[Facts], Iterable[Forgery]]

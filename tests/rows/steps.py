@@ -86,7 +86,10 @@ def plans(facts: Facts) -> Iterator[Forgery]:
     for name, text in unusable.items():
         title = f"accepted plan: {name}"
         yield Forgery(title, (accepting(title, text, "ab"),), belief=Belief.OPEN)
-    usable = {"pointing elsewhere": ELSEWHERE, "renaming a target": RENAMED, "raising everything": UP}
+    title = "accepted plan: raising everything"
+    row = accepting(title, UP, digest_of(UP))
+    yield Forgery(title, (row,), belief=Belief.OPEN, codes=WAITING, reaches=False, own_steps=True)
+    usable = {"pointing elsewhere": ELSEWHERE, "renaming a target": RENAMED}
     for name, text in usable.items():
         title = f"accepted plan: {name}"
         yield Forgery(title, (accepting(title, text, digest_of(text)),), belief=Belief.OPEN, codes=WAITING)
