@@ -97,5 +97,11 @@ def places(facts: Facts) -> Iterator[Forgery]:
     yield Forgery(title, (forged("decision_taken", halting(facts, title), seq=10**9),), codes=(Exit.OK, Exit.JOURNAL))
 
 
-ON_A_SERVER_REFUSED = ("place: the largest seq", "place: a far seq", "place: seq 0", "place: a negative seq")
+ON_A_SERVER_REFUSED = (
+    "place: the largest seq",
+    "place: a far seq",
+    "place: seq 0",
+    "place: a negative seq",
+    "place: a halt at a far seq",
+)
 """Forgeries that PostgreSQL's trigger does not let in: the event before them is missing."""

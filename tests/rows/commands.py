@@ -44,10 +44,9 @@ def _rollback_faults(forgery: Forgery, folder: Path, journal: str) -> Iterator[s
 
 def _reading_faults(forgery: Forgery, folder: Path, journal: str) -> Iterator[str]:
     status = run("status", str(folder / "plan.yaml"), "--journal", journal)
-    as_json = run("status", str(folder / "plan.yaml"), "--json", "--journal", journal)
     log = run("log", "--journal", journal)
     verified = run("log", "verify", "--journal", journal)
-    for name, ended in (("status", status), ("status --json", as_json), ("log", log)):
+    for name, ended in (("status", status), ("log", log)):
         yield from _plain_faults(name, ended)
         if ended.code != Exit.OK:
             yield f"{name}: exit {ended.code}: {ended.last_line}"
