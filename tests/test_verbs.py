@@ -266,18 +266,21 @@ def test_a_journal_that_is_no_database_does_not_stop_a_rollback(tmp_path: Path, 
     assert '"percent": 0' in sh.world()[-1]
 
 
-def test_a_journal_with_an_event_that_cannot_be_read_does_not_stop_a_rollback(tmp_path: Path, capsys: Capture) -> None:
+def test_an_event_that_cannot_be_read_is_set_aside_and_stops_neither_a_promote_nor_a_rollback(
+    tmp_path: Path, capsys: Capture
+) -> None:
     sh = shell(tmp_path, capsys, MANUAL)
     sh.run("promote")
     with closing(sqlite3.connect(sh.journal)) as database:
         database.execute("DROP TRIGGER events_no_update")
         database.execute("UPDATE events SET body = '{}' WHERE kind = 'decision_taken'")
         database.commit()
-    assert sh.run("promote") == 6
-    assert sh.run("rollback") == 6
-    assert "an event cannot be read" in sh.err
-    assert sh.complaint.startswith("rolled back")
+    assert sh.run("note", "--reason", "still here") == 0
+    assert sh.run("rollback") == 0
+    assert sh.complaint.startswith("rolled back") or "rolled back" in sh.out
     assert '"percent": 0' in sh.world()[-1]
+    assert sh.run("status") == 0
+    assert "1 row of the journal is not believed: seq 2" in sh.out
 
 
 def test_a_derived_rollback_does_not_guess_what_an_unreadable_journal_said(sh: Shell) -> None:

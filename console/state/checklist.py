@@ -170,15 +170,25 @@ def reads_back(step: StepState, state: RolloutState) -> bool:
 
 
 def begin_rollback(state: RolloutState, event: DecisionTaken) -> RolloutState:
-    """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again."""
+    """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again.
+
+    A done step whose targets do not read so is pending, too: it will read them before it sends.
+    """
     steps = [
         entry
-        if entry.is_over or (entry.mark is StepMark.HOLDING and state.rollback is not None)
+        if _stays(entry, state)
         else replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or "")
         for entry in state.checklist
     ]
     done = event.at if steps and all(entry.is_over for entry in steps) else None
     return mark_waiting(replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=tuple(steps)))
+
+
+def _stays(entry: StepState, state: RolloutState) -> bool:
+    """Whether a step keeps its mark when a rollback starts or goes on."""
+    if entry.mark is StepMark.DONE:
+        return entry.step.manual is not None or reads_back(entry, state)
+    return entry.is_over or (entry.mark is StepMark.HOLDING and state.rollback is not None)
 
 
 def _mark_step(
@@ -240,14 +250,28 @@ def _worst_mark(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
 
 
 def apply_step_done(state: RolloutState, event: StepDone) -> RolloutState:
-    """A step read as rolled back for long enough, unless its target reads otherwise: it may be recorded hours later."""
+    """A step read as rolled back for long enough, unless its target reads otherwise: it may be recorded hours later.
+
+    The read itself may be lost with the console that made it. Then the reading known here is older than the call, and
+    the event counts; `begin_rollback` looks at the reading again.
+    """
     entry = next((entry for entry in state.checklist if entry.step.id == event.step), None)
     for name, setting in entry.step.sets.items() if entry is not None else ():
         target = state.targets[name]
-        if not target.satisfies(setting):
+        if not target.satisfies(setting) and not _was_set_since_read(state, event.step, name):
             reads = target.reading or "not known"
             return _mark_step(state, event.step, event.at, StepMark.RELAPSED, f"moved again: reads {reads}")
     return _mark_step(state, event.step, event.at, StepMark.DONE, event.how)
+
+
+def _was_set_since_read(state: RolloutState, step: str, target: str) -> bool:
+    """Whether an accepted call of the step is newer than what its target reads."""
+    held_since = state.targets[target].held_since
+    return any(
+        (request.step, request.target, request.outcome) == (step, target, Outcome.ACCEPTED)
+        and (held_since is None or request.happened_at >= held_since)
+        for request in state.requests.values()
+    )
 
 
 def confirm_step(state: RolloutState, event: DecisionTaken) -> RolloutState:

@@ -103,5 +103,6 @@ ON_A_SERVER_REFUSED = (
     "place: seq 0",
     "place: a negative seq",
     "place: a halt at a far seq",
+    f"kind: a note stored as {'x' * 20!r}",
 )
-"""Forgeries that PostgreSQL's trigger does not let in: the event before them is missing."""
+"""Forgeries that PostgreSQL's triggers do not let in: the event before them is missing, or a name is too long."""
