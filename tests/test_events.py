@@ -70,6 +70,7 @@ READING = TargetReading(
     ),
     {"skip": "you lack patch"},
     ("kept by Argo CD",),
+    ("0123456789ab checkout/3 ops-1",),
 )
 SAMPLE = MetricReply(
     "errors", (Reading(AT, Counts(100, 2.5), None), Reading(AT, None, Gauge(0.25))), AT, None, "cut", "no", 15.0
@@ -208,7 +209,8 @@ NO_STEPS_JSON = (
             '"detail":"weights 5/95","problem":"2 strategies","canary_version":"v2","baseline_version":"v1",'
             '"release":"cart:2","revision":"r7","changed_by":"carl",'
             + STEPS_JSON
-            + ',"cannot":{"skip":"you lack patch"},"revisions":["r6","r5"],"notes":["kept by Argo CD"],"asks_s":30.0}',
+            + ',"cannot":{"skip":"you lack patch"},"revisions":["r6","r5"],"notes":["kept by Argo CD"],"asks_s":30.0,'
+            '"marks":["0123456789ab checkout/3 ops-1"]}',
         ),
         (
             TargetReading("edge", AT, 0),
@@ -216,7 +218,7 @@ NO_STEPS_JSON = (
             '"detail":"","problem":null,"canary_version":null,"baseline_version":null,"release":null,'
             '"revision":null,"changed_by":null,'
             + NO_STEPS_JSON
-            + ',"cannot":{},"revisions":[],"notes":[],"asks_s":null}',
+            + ',"cannot":{},"revisions":[],"notes":[],"asks_s":null,"marks":[]}',
         ),
     ],
     ids=["everything", "nothing"],

@@ -23,6 +23,7 @@ LEAVE = Permit("00-0-0-00")
 FEATURE = "/api/admin/projects/default/features/f1"
 STRATEGIES = f"{FEATURE}/environments/production/strategies"
 EVENTS = "/api/admin/search/events"
+TAGS = "/api/admin/features/f1/tags"
 
 Instead = Callable[[httpx.Request], httpx.Response | None]
 
@@ -50,6 +51,7 @@ class FakeUnleash:
     author: str = "admin"
     more: dict[str, object] = field(default_factory=dict)
     """Further fields of the feature."""
+    tags: list[dict[str, str]] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     instead: Instead = lambda request: None
     """Asked before every answer: another answer, or None."""
@@ -60,15 +62,16 @@ class FakeUnleash:
 
     @property
     def calls(self) -> list[str]:
-        """Method and path of every request but the event search."""
-        return [f"{r.method} {r.url.path}" for r in self.requests if r.url.path != EVENTS]
+        """Method and path of every request but the event search and those about tags."""
+        paths = [(request.method, request.url.path) for request in self.requests]
+        return [f"{method} {path}" for method, path in paths if path != EVENTS and not path.startswith(TAGS)]
 
     @property
     def writes(self) -> list[str]:
         """Method and end of the path of every write, and its body."""
         told = []
         for request in self.requests:
-            if request.method != "GET":
+            if request.method != "GET" and not request.url.path.startswith(TAGS):
                 body = f" {request.content.decode()}" if request.content else ""
                 told.append(f"{request.method} {request.url.path.removeprefix(FEATURE)}{body}")
         return told
@@ -86,6 +89,8 @@ class FakeUnleash:
             case "GET", _ if path == EVENTS:
                 event = {"id": 9, "type": "x", "createdBy": self.author, "createdAt": "2026-11-23T07:14:15.788Z"}
                 return httpx.Response(200, json={"events": [event], "total": 1})
+            case _, _ if path.startswith(TAGS):
+                return self._answer_tags(request)
             case "POST", "/environments/production/on":
                 self.strategies = self.strategies or [strategy("100")]
                 self.on = True
@@ -100,6 +105,21 @@ class FakeUnleash:
             case "PATCH", "/environments/production/strategies/S1":
                 return self._patch(json.loads(request.content))
         return error(404, "NotFoundError", 'There\'s no feature named "nope" in project "default".')
+
+    def _answer_tags(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"version": 1, "tags": self.tags})
+        if request.method == "DELETE":
+            kind, value = request.url.path.removeprefix(f"{TAGS}/").split("/", 1)
+            self.tags = [tag for tag in self.tags if tag != {"type": kind, "value": value}]
+            return httpx.Response(200)
+        tag = json.loads(request.content)
+        if not 2 <= len(tag["value"]) <= 50:
+            return error(400, "BadDataError", '"value" length must be 2 to 50 characters long')
+        if tag in self.tags:
+            return error(409, "NameExistsError", f"{tag['value']} already exists")
+        self.tags.append(tag)
+        return httpx.Response(201, json=tag)
 
     def _patch(self, operations: list[dict[str, str]]) -> httpx.Response:
         parameters = self.strategies[0]["parameters"]

@@ -14,6 +14,7 @@ from console.state.before import asked_targets
 from console.state.clocks import clock_lines
 from console.state.gates import gates_for, why_not
 from console.state.recovery import recoveries
+from console.state.rollout_marks import mark_lines
 from console.state.values import Drift, Mode, StageMark, State, StepMark
 from widgets import format, participants
 from widgets.glyphs import Advice
@@ -50,6 +51,8 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
     for name in asked_targets(state):
         yield "warn", f"BEFORE UNKNOWN: {name} read {state.targets[name].opening} at the opening; s says what it was"
+    if marks := mark_lines(state):
+        yield "warn", f"{marks[0][:1].upper()}{marks[0][1:]}{_more_text(marks)}: p needs an override, h and r work"
     me, pen = state.local.operator, state.pen
     if me is not None and pen.holder is not None and pen.offered_to(me):
         yield "warn", f"{pen.holder.name} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
@@ -92,6 +95,8 @@ def _rolled_back_advice(state: State) -> Advice | None:
     metrics = ", every metric has recovered" if looks else ""
     if skipped:
         return "warn", f"{lead}; c closes it with an override"
+    if marks := mark_lines(state):
+        return "warn", f"{lead}; {marks[0]}{_more_text(marks)}: c closes the rollout"
     return "calm", f"{lead}: every target reads as it did at the opening{metrics}; c closes the rollout"
 
 

@@ -14,6 +14,7 @@ from adapters.contract.backends import CautiousBackend as CautiousBackend
 from adapters.contract.backends import ClockedBackend as ClockedBackend
 from adapters.contract.backends import FlagBackend as FlagBackend
 from adapters.contract.backends import GateQuery as GateQuery
+from adapters.contract.backends import MarkableBackend as MarkableBackend
 from adapters.contract.backends import MetricsBackend as MetricsBackend
 from adapters.contract.backends import Order as Order
 from adapters.contract.backends import OrderableBackend as OrderableBackend

@@ -6,8 +6,8 @@ A backend implements them by having the methods; it inherits nothing. `adapters.
     Kind.FLAGS      FlagBackend
     Kind.METRICS    MetricsBackend
 
-Optional: PausableBackend, PromotableBackend, OrderableBackend, WebhookBackend (what can be done with a target) and
-CautiousBackend, RedactingBackend, ClockedBackend (what is known of the connection).
+Optional: PausableBackend, PromotableBackend, OrderableBackend, WebhookBackend, MarkableBackend (what can be done with a
+target) and CautiousBackend, RedactingBackend, ClockedBackend (what is known of the connection).
 """
 
 from __future__ import annotations
@@ -131,6 +131,20 @@ class PausableBackend(Protocol):
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """Let a paused target go on. Raises BackendError."""
+
+
+@runtime_checkable
+class MarkableBackend(Protocol):
+    """A backend that keeps marks at a target, for consoles of other journals: an annotation, a tag.
+
+    A mark is one line of text that changes nothing else. `TargetReading.marks` shows those that are there.
+    """
+
+    async def mark(self, target: TargetRef, text: str, permit: Permit) -> None:
+        """Add a mark beside those of others. Harmless when repeated. Raises BackendError."""
+
+    async def unmark(self, target: TargetRef, text: str, permit: Permit) -> None:
+        """Remove the mark with this very text, if it is there, and no other. Raises BackendError."""
 
 
 @dataclass(frozen=True, slots=True)

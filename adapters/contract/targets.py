@@ -166,6 +166,8 @@ class TargetReading:
     """Verb -> why the backend cannot be asked for it as it stands, one line ("you lack patch on rollouts/status")."""
     notes: tuple[str, ...] = ()
     """Notes to be read before anything is done to it, one line each."""
+    marks: tuple[str, ...] = ()
+    """The marks that consoles left at it (see MarkableBackend), one line each."""
 
     @property
     def exposure(self) -> float | None:

@@ -125,7 +125,7 @@ class EmbeddedBackend:
         """Read the target. 0 % (and off, for a flag) before anything was done to it."""
         try:
             world_time = self._world_time()
-            exposure = self.world.exposure()
+            exposure, marks = self.world.exposure(), self.world.marks.of(_name_in_world(target))
         except OSError as error:
             raise ServerFailed(self.source, "read_target", _log_failed(error)) from error
         standing = exposure.span_at(_name_in_world(target), world_time - self._options.lag)
@@ -142,6 +142,7 @@ class EmbeddedBackend:
             detail=_detail(standing),
             versions=VersionsReading(canary, baseline, revision=str(standing.revision)),
             changed_by=standing.by or None,
+            marks=marks,
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
@@ -177,6 +178,21 @@ class EmbeddedBackend:
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """Let a paused deploy advance again. Raises Withdrawn, Rejected, ServerFailed."""
         await self._hold("resume", ChangeVerb.RESUME, target, permit)
+
+    async def mark(self, target: TargetRef, text: str, permit: Permit) -> None:
+        """Leave a mark at the target. Raises Withdrawn, ServerFailed."""
+        self._write_mark("mark", target, text, permit)
+
+    async def unmark(self, target: TargetRef, text: str, permit: Permit) -> None:
+        """Remove a mark of the target. Raises Withdrawn, ServerFailed."""
+        self._write_mark("unmark", target, text, permit)
+
+    def _write_mark(self, verb: str, target: TargetRef, text: str, permit: Permit) -> None:
+        permit.check(self.source, verb)
+        try:
+            self.world.marks.write(_name_in_world(target), text, is_set=verb == "mark")
+        except OSError as error:
+            raise ServerFailed(self.source, verb, _log_failed(error)) from error
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         """Read one reply per query, in order; any metric is known. Raises Unreachable, TimedOut, ServerFailed."""

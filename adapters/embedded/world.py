@@ -17,6 +17,7 @@ from urllib.parse import quote
 from adapters.contract import MetricQuery, MetricReply, Reading, Shape, Window
 from adapters.embedded.changes import ChangeLog, ChangeVerb, WorldChange
 from adapters.embedded.exposure import ExposureHistory
+from adapters.embedded.marks import WorldMarks
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.series import SecondSeries
 from adapters.embedded.traffic import Family, TrafficModel
@@ -64,6 +65,7 @@ class World:
         """Number of open backends of this process that hold it."""
         self._log = ChangeLog(log)
         self._time = WorldTime(log.with_suffix(".time"))
+        self.marks = WorldMarks(log.with_suffix(".marks"))
         self._lock = RLock()  # two engines of one process may share this world from two threads
         self._exposure = ExposureHistory()
         self._apply(settings)

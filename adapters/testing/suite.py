@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import pytest
 
 from adapters.conformance import backend_problems, connect_problems
-from adapters.contract.backends import Backend, FlagBackend, RedactingBackend, WeightedBackend
+from adapters.contract.backends import Backend, FlagBackend, MarkableBackend, RedactingBackend, WeightedBackend
 from adapters.contract.context import Context, Permit
 from adapters.contract.errors import BackendError, Withdrawn
 from adapters.contract.spec import AdapterSpec
@@ -125,6 +125,17 @@ class AdapterContract:
         for call in self.calls:
             if call.writes:
                 assert asyncio.run(check(call)) == [], f"{call}: a write was sent although its permit had lapsed"
+
+    def test_a_mark_whose_permit_has_lapsed_is_not_sent(self) -> None:
+        async def check() -> list[Request]:
+            async with serving(_nothing_else) as server:
+                async with aclosing(self.connect(server.url, context())) as backend:
+                    for target in self.targets if isinstance(backend, MarkableBackend) else ():
+                        with pytest.raises(BackendError):
+                            await backend.mark(target, "0123456789ab rollout/1 host", _LAPSED)
+                return [one for one in server.requests if one.method != "GET"]
+
+        assert asyncio.run(check()) == [], "mark(..) sent a write although its permit had lapsed"
 
     def test_the_secret_is_hidden_in_foreign_text(self) -> None:
         async def check() -> str:

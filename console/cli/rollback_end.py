@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from console.engine.answer import Answer, Result
 from console.state.checklist import reads_back
+from console.state.rollout_marks import mark_lines
 from console.state.values import State, StepMark, StepState
 
 
@@ -32,7 +33,8 @@ def rollback_answer(state: State) -> Answer:
     if skipped:
         words = "; ".join(f"{entry.step.id} {entry.detail}" for entry in skipped)
         return Answer(Result.REFUSED, f"not rolled back: {words}{by_hand}", _lines(state))
-    return Answer(Result.ACCEPTED, f"rolled back{by_hand}")
+    left_there = "".join(f"; left there: {line}" for line in mark_lines(state))
+    return Answer(Result.ACCEPTED, f"rolled back{left_there}{by_hand}")
 
 
 def _by_hand(left: list[StepState]) -> str:

@@ -18,6 +18,7 @@ from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
 from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
+from console.state.rollout_marks import mark_lines
 from console.state.unbelieved import unbelieved_text
 from console.state.values import State
 
@@ -70,7 +71,7 @@ def status_lines(state: State) -> list[str]:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
     if (unbelieved := unbelieved_text(state)) is not None:
         lines.append(f"  {'NOT BELIEVED':<16} {unbelieved}")
-    lines += [f"  {'CAUTION':<16} {caution}" for caution in state.local.cautions]
+    lines += [f"  {'CAUTION':<16} {caution}" for caution in (*state.local.cautions, *mark_lines(state))]
     lines += [f"  {'CLOCK':<16} {line}" for line in clock_lines(state)]
     return lines + people.people_lines(state)
 
@@ -156,7 +157,7 @@ def as_json(state: State) -> dict[str, Any]:
             "samples": state.local.dropped_samples,
             "rows": [{"seq": row.seq, "by": row.by, "reason": row.reason} for row in state.unbelieved],
         },
-        "cautions": list(state.local.cautions),
+        "cautions": [*state.local.cautions, *mark_lines(state)],
         "clocks": clock_lines(state),
         **people.as_json(state),
     }

@@ -18,6 +18,7 @@ from console.engine.inflight import ForwardMoves
 from console.engine.intent_checks import is_outdated, refusal
 from console.engine.plan_file_watch import PlanFileWatch
 from console.engine.rollback import RollbackRunner
+from console.engine.rollout_marks import RolloutMarks
 from console.engine.store import StateStore
 from console.engine.target_calls import TargetCalls
 from console.events.evidence import Actor, Card, Verb
@@ -48,6 +49,7 @@ class Actions:
         *,
         backends: BackendSet,
         plan_file: PlanFileWatch,
+        marks: RolloutMarks,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -56,6 +58,7 @@ class Actions:
         self._actor = actor
         self._backends = backends
         self._plan_file = plan_file
+        self._marks = marks
         self._forwards = ForwardMoves()
 
     async def act(self, intent: Intent) -> Answer:
@@ -219,6 +222,7 @@ class Actions:
         """Fence first: unsent calls are dropped, calls in flight are cancelled and count as unknown."""
         is_continued = self._store.state.rollback is not None
         self._forwards.fence(Verb.ROLLBACK)
+        self._marks.fence()
         await self._store.append_soon(decision)
         await self.cancel_overtaken()
         self._runner.start(decision.id, decision.trace)
@@ -238,6 +242,7 @@ class Actions:
         await self._store.append_soon(
             RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
         )
+        self._marks.remove_soon()
         return Answer(Result.ACCEPTED, f"{Verb.CLOSE} recorded")
 
 

@@ -22,6 +22,7 @@ from adapters.contract import (
     FlagBackend,
     GateQuery,
     Kind,
+    MarkableBackend,
     MetricReply,
     MetricsBackend,
     OrderableBackend,
@@ -44,6 +45,7 @@ from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
 from console.engine.corrected_clock import CorrectedClock
 from console.engine.event_log import LoggedCall
+from console.engine.mark_owner import MarkOwner
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
@@ -59,10 +61,16 @@ class Backends:
     """
 
     def __init__(
-        self, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
+        self,
+        plan: Plan,
+        clock: Clock,
+        state_dir: Path,
+        changed: Callable[[str], None] = lambda _source: None,
+        owner: MarkOwner | None = None,
     ) -> None:
-        """`changed` is called with the source of a change notification."""
+        """`changed` is called with the source of a change notification. `owner`: None: readings show no marks."""
         self.plan = plan
+        self._owner = owner or MarkOwner()
         self._bug_net = AdapterBugNet()
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: dict[str, Backend] = {}
@@ -90,7 +98,15 @@ class Backends:
         return [metric for metric in self.plan.metrics.values() if metric.backend == source]
 
     async def read_target(self, target: Target) -> TargetReading:
-        """One reading within the read deadline. Raises BackendError, TimeoutError."""
+        """One reading within the read deadline, without our own marks. Raises BackendError, TimeoutError."""
+        reading = await self._read(target)
+        return replace(reading, marks=self._owner.foreign(reading.marks)) if reading.marks else reading
+
+    async def own_marks(self, target: Target) -> tuple[str, ...]:
+        """Read the marks of this journal at a target. Raises BackendError, TimeoutError."""
+        return self._owner.own((await self._read(target)).marks)
+
+    async def _read(self, target: Target) -> TargetReading:
         backend = self._of(target)
         if not isinstance(backend, TargetBackend):
             raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
@@ -154,6 +170,28 @@ class Backends:
             raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
         async with self._writing(backend, order):
             await backend.order(target.ref, order, seen or "", permit)
+
+    def has_marks(self, target: Target) -> bool:
+        """Whether the backend of a target keeps marks."""
+        return isinstance(self._by_name.get(target.backend), MarkableBackend)
+
+    async def mark(self, target: Target, text: str, permit: Permit) -> None:
+        """Leave a mark at a target within the write deadline. Raises BackendError, TimeoutError."""
+        backend = self._markable(target)
+        async with self._writing(self._of(target), "mark"):
+            await backend.mark(target.ref, text, permit)
+
+    async def unmark(self, target: Target, text: str, permit: Permit) -> None:
+        """Remove a mark of a target within the write deadline. Raises BackendError, TimeoutError."""
+        backend = self._markable(target)
+        async with self._writing(self._of(target), "unmark"):
+            await backend.unmark(target.ref, text, permit)
+
+    def _markable(self, target: Target) -> MarkableBackend:
+        backend: object = self._of(target)
+        if not isinstance(backend, MarkableBackend):
+            raise Rejected(target.backend, "mark", f"not sent: {target.name} takes no marks")
+        return backend
 
     def parse_gate_query(self, target: Target, gate: str, body: bytes) -> GateQuery | None:
         """The query in `body`, sent to our `gate`, if it may concern a target; None also for a backend without queries.

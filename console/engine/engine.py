@@ -27,6 +27,7 @@ from console.engine.gate_webhooks import GateResponder
 from console.engine.identity import actor, groups_of
 from console.engine.journal_follower import JournalFollower
 from console.engine.journal_time import learn_first_time
+from console.engine.mark_owner import MarkOwner, learn_owner
 from console.engine.membership import Membership
 from console.engine.opening import Joined, Joining
 from console.engine.plan_file_watch import PlanFileWatch
@@ -36,6 +37,7 @@ from console.engine.previews import previews_for
 from console.engine.replay import Depth
 from console.engine.requests import Requests
 from console.engine.rollback import RollbackRunner
+from console.engine.rollout_marks import RolloutMarks
 from console.engine.spooler import SpoolWriter
 from console.engine.store import PATIENCE_S, StateStore
 from console.engine.supervisor import Supervisor, cancel_and_wait
@@ -90,9 +92,10 @@ class Engine:
         changes = ChangeDebouncer()
         clock = CorrectedClock(config.clock)
         config = replace(config, clock=clock)
+        owner = MarkOwner()
 
         def connect(plan: Plan) -> Backends:
-            return Backends(plan, clock, config.state_dir, changes.notify)
+            return Backends(plan, clock, config.state_dir, changes.notify, owner)
 
         async with contextlib.AsyncExitStack() as on_failure:
             backends = BackendSet(connect, config.plan)
@@ -106,14 +109,19 @@ class Engine:
             who = config.who or actor()
             joining = Joining(config.journal, thread, hurry_s, depth, on_judging)
             await joining.adopt(config.plan.rollout, lambda: spooler.adopt(config.journal, clock.now(), who))
-            await learn_first_time(clock, config.journal, thread, PATIENCE_S if hurry_s is not None else _LONGEST_ASK_S)
+            patience_s = PATIENCE_S if hurry_s is not None else _LONGEST_ASK_S
+            await learn_first_time(clock, config.journal, thread, patience_s)
+            await learn_owner(owner, config.journal, thread, 0.0 if hurry_s is not None else patience_s)
             joined = await joining.join(config.plan, backends.current, clock, who, config.version)
+            if not owner.journal:  # its first event may just have been written
+                await learn_owner(owner, config.journal, thread, 0.0 if hurry_s is not None else patience_s)
             rollout = joined.rollout
             bind_rollout(rollout.rollout)
             if not backends.current.serves(rollout.plan):
                 async with backends.swapping(rollout.plan):
                     pass
-            engine = cls(config, on_state, backends, joined, thread, spooler, _with_login(who, config.journal))
+            who = _with_login(who, config.journal)
+            engine = cls(config, on_state, backends, joined, thread, spooler, who, owner)
             engine._judges_on = depth is Depth.SHOWN
             changes.connect(engine.pollers.poll_soon)
             await engine._begin()
@@ -129,6 +137,7 @@ class Engine:
         thread: JournalThread,
         spooler: SpoolWriter,
         who: Actor,
+        owner: MarkOwner,
     ) -> None:
         """Use `Engine.open`, which makes the parts."""
         self.plan = config.plan
@@ -165,8 +174,11 @@ class Engine:
         self._requests = Requests(store, clock, who)
         self.runner = RollbackRunner(store, self._requests, clock, backends=backends, pollers=self.pollers)
         self._plan_file = PlanFileWatch(store, config.plan)
-        calls = TargetCalls(store, self._requests, backends, self.pollers)
-        self.actions = Actions(store, calls, self.runner, clock, who, backends=backends, plan_file=self._plan_file)
+        self._marks = RolloutMarks(store, clock, who, backends=backends, owner=owner)
+        calls = TargetCalls(store, self._requests, backends, self.pollers, self._marks)
+        self.actions = Actions(
+            store, calls, self.runner, clock, who, backends=backends, plan_file=self._plan_file, marks=self._marks
+        )
         self.gate_responder = GateResponder(
             store, clock, who, backends=backends, pollers=self.pollers, token=config.gate_token
         )
@@ -275,6 +287,7 @@ class Engine:
         await self.runner.stop()
         await cancel_and_wait({*self._intents, *self.supervisor.tasks})
         self._plan_file.close()
+        await self._marks.close()
         await self._backends.aclose()
         await self.store.drain()
         await self._checkpoints.close(stays=self._judges_on)

@@ -27,18 +27,20 @@ def redacting(backend: Backend) -> Iterator[None]:
 def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
     """Return `reading` without secrets in its free text."""
     first = (reading.detail, reading.problem or "", reading.changed_by or "")
-    texts = (*first, *reading.notes, *reading.cannot.values())
+    texts = (*first, *reading.notes, *reading.cannot.values(), *reading.marks)
     hidden = tuple(map(_hide(backend), texts))
     if hidden == texts:  # nearly always: no copy
         return reading
     detail, problem, changed_by, *rest = hidden
+    after_notes, after_cannot = len(reading.notes), len(reading.notes) + len(reading.cannot)
     return replace(
         reading,
         detail=detail,
         problem=None if reading.problem is None else problem,
         changed_by=None if reading.changed_by is None else changed_by,
-        notes=tuple(rest[: len(reading.notes)]),
-        cannot=dict(zip(reading.cannot, rest[len(reading.notes) :], strict=True)),
+        notes=tuple(rest[:after_notes]),
+        cannot=dict(zip(reading.cannot, rest[after_notes:after_cannot], strict=True)),
+        marks=tuple(rest[after_cannot:]),
     )
 
 

@@ -13,6 +13,7 @@ from console.engine.corrected_clock import CorrectedClock, clock_line
 from console.engine.identity import actor
 from console.engine.journal_time import learn_journal_time, read_journal_time
 from console.engine.lease import PollingLease
+from console.engine.mark_owner import MarkOwner
 from console.engine.membership import roster_fields
 from console.engine.opening import Joined, opening_event, resume
 from console.engine.pollers import Pollers
@@ -45,7 +46,9 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
     else:
         joined = Joined(blank(plan, f"{plan.rollout}/-"))
     rollout = joined.rollout
-    backends = BackendSet(lambda plan: Backends(plan, clock, state_dir), plan)
+    owner = MarkOwner()
+    owner.learn(journal.first_hash() if journal is not None else "")
+    backends = BackendSet(lambda plan: Backends(plan, clock, state_dir, owner=owner), plan)
     try:
         if run is None:
             event = await opening_event(plan, backends.current, clock, actor(), "")

@@ -10,6 +10,7 @@ from console.engine.backend_set import BackendSet
 from console.engine.inflight import ForwardMove, overtaken_reason
 from console.engine.pollers import Pollers
 from console.engine.requests import CallResult, Requests
+from console.engine.rollout_marks import RolloutMarks
 from console.engine.store import StateStore
 from console.events.kinds import DecisionTaken
 from console.journal.contract import JournalUnavailable
@@ -21,11 +22,14 @@ from console.state.stepped_targets import may_be_paused, stands_still
 class TargetCalls:
     """Send the requests of a recorded decision, in plan order."""
 
-    def __init__(self, store: StateStore, requests: Requests, backends: BackendSet, pollers: Pollers) -> None:
+    def __init__(
+        self, store: StateStore, requests: Requests, backends: BackendSet, pollers: Pollers, marks: RolloutMarks
+    ) -> None:
         self._store = store
         self._requests = requests
         self._backends = backends
         self._pollers = pollers
+        self._marks = marks
 
     async def promote(self, decision: DecisionTaken, forward: ForwardMove, settings: dict[str, Setting]) -> Answer:
         """Set each target until a request is not accepted."""
@@ -43,6 +47,7 @@ class TargetCalls:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
             if ended.outcome is not Outcome.ACCEPTED:
                 return _not_accepted(f"promote: {name} -> {setting}", ended, targets[name])
+            self._marks.set_soon(targets[name], decision)
         return Answer(Result.ACCEPTED, f"promote to {decision.card.stage_to} accepted")
 
     async def order(self, decision: DecisionTaken) -> Answer:
@@ -58,6 +63,8 @@ class TargetCalls:
         except JournalUnavailable as error:
             return Answer(Result.REFUSED, f"order refused: {error}")
         if ended.outcome is Outcome.ACCEPTED:
+            if order not in SAFE:
+                self._marks.set_soon(target, decision)
             return Answer(Result.ACCEPTED, f"{decision.subject}: accepted")
         return _not_accepted(f"order: {decision.subject}", ended, target)
 

@@ -42,6 +42,7 @@ class FlatReading:
     revisions: tuple[str, ...]
     notes: tuple[str, ...]
     asks_s: float | None
+    marks: tuple[str, ...] = ()
 
 
 _VERSIONS = {"canary": "canary_version", "baseline": "baseline_version"}

@@ -295,6 +295,12 @@ class Journal(Protocol):
     def next_run(self, plan: str) -> str:
         """The id of a plan's next rollout by the rows alone: plan name, slash, run number."""
 
+    def first_hash(self) -> str | None:
+        """The hash of the journal's first event, which no other journal has.
+
+        Empty while it holds none, None where that is not known.
+        """
+
     def runs(self) -> list[Run]:
         """Every rollout, newest first."""
 

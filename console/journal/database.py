@@ -79,6 +79,7 @@ class DatabaseJournal(ABC):
     has_rows = query(reading.has_rows)
     open_run = query(reading.open_run)
     next_run = query(reading.next_run)
+    first_hash = query(reading.first_hash)
     runs = query(reading.runs, LONG_S)
     decisions = query(reading.decisions, LONG_S)
 

@@ -142,6 +142,12 @@ def next_run(connection: Connection, plan: str) -> str:
     return f"{plan}/{number}"
 
 
+def first_hash(connection: Connection) -> str:
+    """The hash of the journal's first event; empty while it holds none."""
+    row = connection.execute("SELECT hash FROM warroom.events ORDER BY position LIMIT 1", []).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def runs(connection: Connection) -> list[Run]:
     """Every rollout, newest first; those whose opening no warroom wrote are left out."""
     question = """

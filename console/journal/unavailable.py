@@ -113,6 +113,7 @@ class UnavailableJournal:
     plan_runs = _reading(Journal.plan_runs, list)
     has_rows = _reading(Journal.has_rows, lambda: False)
     open_run = _reading(Journal.open_run, lambda: None)
+    first_hash = _reading(Journal.first_hash, lambda: None)
     runs = _reading(Journal.runs, list)
     decisions = _reading(Journal.decisions, list)
     rows = _reading(Journal.rows, list)

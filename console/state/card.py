@@ -15,6 +15,7 @@ from console.state.gates import gates_for
 from console.state.local import Preview
 from console.state.orders import preview_key
 from console.state.raising import why_held
+from console.state.rollout_marks import mark_lines
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
 
@@ -175,7 +176,7 @@ def _skipped_lines(state: State, verb: Verb) -> list[str]:
 
 
 def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
-    found = list(state.local.cautions)
+    found = [*state.local.cautions, *mark_lines(state)]
     one_way = state.past_one_way
     if verb is Verb.ROLLBACK and one_way is not None:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")

@@ -12,6 +12,7 @@ from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
 from console.state.recovery import recoveries
+from console.state.rollout_marks import mark_gates
 from console.state.samples import stale_part
 from console.state.succession import kept_steps
 from console.state.targets import unread_targets, unset_targets
@@ -34,13 +35,15 @@ def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
     match verb:
         case Verb.PROMOTE:
             approval = access_gates.approval_gate(state) if state.rollback is None else []
-            return (*_forward_gates(state), *approval, *_evidence_gates(state), *access_gates.window_gates(state))
+            calendar, marks = access_gates.window_gates(state), mark_gates(state)
+            return (*_forward_gates(state), *approval, *marks, *_evidence_gates(state), *calendar)
         case Verb.HALT:
             return halt_gates(state)
         case Verb.RESUME:
             return (
                 _gate("halted", state.halted is not None, "halted", "not halted"),
                 _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: nothing moves forward"),
+                *mark_gates(state),
                 *access_gates.window_gates(state),
             )
         case Verb.ROLLBACK:

@@ -13,6 +13,7 @@ from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_perce
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.kube.client import MANAGER
+from adapters.kube.marks import marks_of
 from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes, reasons_by_verb
 from adapters.sanitize import one_line
 
@@ -69,6 +70,7 @@ def reading_of(target: TargetRef, view: RolloutView, at: datetime, lacks: Mappin
         ),
         cannot={**_cannot(rollout, stands, seen), **lacks},
         notes=_notes(rollout, view.runs),
+        marks=marks_of(rollout.meta),
     )
 
 

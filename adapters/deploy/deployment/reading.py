@@ -11,6 +11,7 @@ from datetime import datetime
 
 from adapters.contract import Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
+from adapters.kube.marks import marks_of
 from adapters.kube.wire import ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
@@ -38,6 +39,7 @@ def reading_of(
         ),
         cannot={**_cannot(deployment), **lacks},
         notes=_notes(deployment),
+        marks=marks_of(deployment.meta),
     )
 
 

@@ -28,6 +28,7 @@ from adapters.deploy.flagger.steps import (
 )
 from adapters.deploy.flagger.target import WantedTemplate
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
+from adapters.kube.marks import marks_of
 from adapters.kube.wire import gitops_notes, reasons_by_verb
 from adapters.sanitize import one_line
 
@@ -88,6 +89,7 @@ def reading_of(
         ),
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates, wanted),
+        marks=marks_of(canary.meta),
     )
 
 

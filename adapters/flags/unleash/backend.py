@@ -34,6 +34,7 @@ from adapters.contract.errors import (
 from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, patch_percentage
 from adapters.flags.unleash.feature import Feature, FlagState, UnleashEvents, flag_state
+from adapters.flags.unleash.tags import FeatureMarks
 from adapters.sanitize import first_flaw, one_line
 from adapters.transport import HttpBackend, Reply, Transport
 
@@ -64,6 +65,7 @@ class Unleash(HttpBackend):
         self._last: dict[TargetRef, tuple[FlagState, str | None]] = {}
         """Target -> its state and its author, as last read."""
         self._events_readable = True
+        self._marks = FeatureMarks(transport, context.clock)
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """A switch and a percentage; Unleash moves nothing by itself."""
@@ -89,6 +91,7 @@ class Unleash(HttpBackend):
         last, author = self._last.get(target, (None, None))
         if last != state:
             author = await self._author(target)
+            self._marks.forget(target.name)
         self._last[target] = (state, author)
         return TargetReading(
             target=target.target,
@@ -98,7 +101,18 @@ class Unleash(HttpBackend):
             detail=state.detail,
             problem=state.problem,
             changed_by=author,
+            marks=await self._marks.marks_of(target.name, self._context.read_deadline_s / 4),
         )
+
+    async def mark(self, target: TargetRef, text: str, permit: Permit) -> None:
+        """Tag the feature. Raises BackendError; Forbidden without UPDATE_FEATURE in its project."""
+        self._feature(target, "mark")
+        await self._marks.add(target.name, text, permit)
+
+    async def unmark(self, target: TargetRef, text: str, permit: Permit) -> None:
+        """Remove the tag of a mark, if it is there. Raises BackendError, as `mark`."""
+        self._feature(target, "unmark")
+        await self._marks.remove(target.name, text, permit)
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """List the calls of `set_flag` for the flag's last reading."""
