@@ -130,7 +130,12 @@ class FakeCluster(httpx.AsyncBaseTransport):
 
     @property
     def writes(self) -> list[Sent]:
-        return [sent for sent in self.sent if sent.method == "PATCH"]
+        """Every patch but those that set or remove a mark."""
+        return [sent for sent in self.sent if sent.method == "PATCH" and not _is_mark(sent)]
+
+    @property
+    def mark_writes(self) -> list[Sent]:
+        return [sent for sent in self.sent if sent.method == "PATCH" and _is_mark(sent)]
 
     # -- what a test does to it --------------------------------------------------------------------------------------
 
@@ -313,6 +318,10 @@ class FakeCluster(httpx.AsyncBaseTransport):
 
     def forget(self, watcher: _Watcher) -> None:
         self._watchers.discard(watcher)
+
+
+def _is_mark(sent: Sent) -> bool:
+    return "warroom.dev" in json.dumps(sent.body)
 
 
 class _Watcher(httpx.AsyncByteStream):

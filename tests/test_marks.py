@@ -90,7 +90,7 @@ async def test_a_mark_is_an_annotation_of_the_object_and_is_read_back(site: Site
 async def test_a_mark_that_is_there_is_not_written_again(site: Site) -> None:
     await site.backend.mark(site.target, MINE, LEAVE)
     await site.backend.mark(site.target, MINE, LEAVE)
-    assert len(site.cluster.writes) == 1
+    assert len(site.cluster.mark_writes) == 1
 
 
 async def test_two_marks_stand_beside_each_other_and_each_is_removed_alone(site: Site) -> None:
@@ -106,7 +106,7 @@ async def test_two_marks_stand_beside_each_other_and_each_is_removed_alone(site:
 async def test_a_mark_of_another_text_is_not_removed(site: Site) -> None:
     site.annotate(THEIRS)
     await site.backend.unmark(site.target, MINE, LEAVE)
-    assert (site.annotation, site.cluster.writes) == (THEIRS, [])
+    assert (site.annotation, site.cluster.mark_writes) == (THEIRS, [])
 
 
 async def test_a_mark_set_in_the_same_moment_is_not_overwritten(site: Site) -> None:
@@ -132,7 +132,7 @@ async def test_an_object_that_never_rests_is_not_marked(site: Site) -> None:
 async def test_a_mark_whose_permit_has_lapsed_is_not_sent(site: Site) -> None:
     with pytest.raises(Withdrawn):
         await site.backend.mark(site.target, MINE, LAPSED)
-    assert site.cluster.writes == []
+    assert site.cluster.mark_writes == []
 
 
 async def test_a_hostile_annotation_is_bounded_and_clean(site: Site) -> None:
