@@ -86,3 +86,18 @@ async def test_an_undo_and_a_restart(kube: Cluster, consoles: list[Deployments],
     await console.order(target(name), "restart", str(back.versions.revision), LEAVE)
     restarted = await reading(console, name, lambda found: healthy(found) and found.versions.canary != old)
     assert restarted.detail.startswith("revision 4")
+
+
+async def test_a_mark_stands_on_the_deployment_alone_and_rolls_nothing_out(
+    kube: Cluster, consoles: list[Deployments], name: str
+) -> None:
+    console, other = consoles[:2]
+    await asyncio.to_thread(kube.apply, DEPLOYMENTS, deployment(name, f"{name}:1"))
+    before = await reading(console, name, healthy)
+    await console.mark(target(name), "0123456789ab checkout/3 ops-1", LEAVE)
+    await other.mark(target(name), "ba9876543210 cart/1 ops-2", LEAVE)
+    shown = await reading(console, name, lambda found: len(found.marks) == 2)
+    assert shown.marks == ("0123456789ab checkout/3 ops-1", "ba9876543210 cart/1 ops-2")
+    await console.unmark(target(name), shown.marks[0], LEAVE)
+    after = await reading(console, name, lambda found: len(found.marks) == 1)
+    assert (after.marks, after.versions, after.phase) == (shown.marks[1:], before.versions, Phase.HEALTHY)

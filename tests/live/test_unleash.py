@@ -208,3 +208,17 @@ async def test_an_archived_feature_is_missing_to_read_and_to_write(
         await connected.read_target(target)
     with pytest.raises(Missing, match="archived"):
         await connected.set_flag(target, OFF, LEAVE)
+
+
+async def test_a_mark_is_a_tag_that_is_read_back_and_removed(
+    live: LiveUnleash, connected: Unleash, target: TargetRef
+) -> None:
+    live.feature(target.name, "5")
+    mark = "0123456789ab checkout/3 a-host-with-a-name-that-is-long.example"
+    await connected.mark(target, mark, LEAVE)
+    await connected.mark(target, mark, LEAVE)
+    (shown,) = (await connected.read_target(target)).marks
+    assert mark.startswith(shown)
+    await connected.unmark(target, shown, LEAVE)
+    await connected.unmark(target, shown, LEAVE)
+    assert (await connected.read_target(target)).marks == ()
