@@ -59,6 +59,12 @@ def _without_login(event: Event) -> Event:
 class EventsContract:
     """Events: one order, each once, races decided."""
 
+    def test_a_journal_is_known_by_the_hash_of_its_first_event(self, journal: Journal, other: Journal) -> None:
+        assert journal.first_hash() == ""
+        journal.append(RUN, opening())
+        journal.append(RUN, note("later"))
+        assert other.first_hash() == journal.first_hash() == journal.rows(None, None)[0].hash
+
     def test_events_come_back_in_order_with_their_numbers(self, journal: Journal) -> None:
         events: list[Event] = [opening(), note("a"), note("b")]
         assert [journal.append(RUN, event) for event in events] == [1, 2, 3]

@@ -48,7 +48,7 @@ class Site:
         context = Context("cluster", "r", clock, 2.0, 2.0, Path())
         access = Access("prod", "https://kube.test", "default", token="t0ken")
         more = (None,) if made is Flagger else ()
-        self.backend: KubeBackend = made(context, access, None, *more, self.cluster)  # type: ignore[operator, arg-type]
+        self.backend: KubeBackend = made(context, access, None, *more, self.cluster)
 
     @property
     def found(self) -> Json:

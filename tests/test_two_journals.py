@@ -9,6 +9,7 @@ import pytest
 
 from adapters.contract import Rejected
 from adapters.embedded.backend import EmbeddedBackend
+from console.cli.watch_lines import new_lines
 from console.engine.answer import Result
 from console.events.evidence import Verb
 from console.events.kinds import Noted
@@ -70,6 +71,17 @@ async def test_a_second_journal_opened_later_is_asked_what_was_before(tmp_path: 
         assert answer.result is Result.ACCEPTED
 
 
+async def test_a_watch_prints_a_new_mark_once(tmp_path: Path) -> None:
+    async with war_room(tmp_path, PLAN) as room:
+        two, one = await other(room), await room.console()
+        before = two.state
+        await one.promoted(1)
+        await marked(room)
+        after = await two.until(lambda state: mark_lines(state))
+        assert [line for _, line in new_lines(before, after) if line.startswith("CAUTION: another journal's")]
+        assert not [line for _, line in new_lines(after, after) if line.startswith("CAUTION: another journal's")]
+
+
 async def test_a_rollback_is_free_whatever_marks_a_target(tmp_path: Path) -> None:
     async with war_room(tmp_path, PLAN) as room:
         one = await room.console()
@@ -126,6 +138,16 @@ async def test_a_mark_that_hangs_delays_no_rollback_and_is_dropped_by_it(
         await one.until(lambda state: state.mode is Mode.ROLLED_BACK)
         await one.close()
         assert [event for event in room.events() if isinstance(event, Noted)] == []
+
+
+def test_a_headless_close_removes_the_mark_that_another_process_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Shell(tmp_path, capsys)
+    one.edit(PLAN)
+    assert [one.run("promote"), one.run("rollback"), one.run("close")] == [0, 0, 0]
+    (file,) = tmp_path.glob("*.marks")
+    assert ['"set": true' in line for line in file.read_text().splitlines()] == [True, False]
 
 
 def test_a_headless_rollback_says_what_it_leaves_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

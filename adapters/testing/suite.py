@@ -130,9 +130,11 @@ class AdapterContract:
         async def check() -> list[Request]:
             async with serving(_nothing_else) as server:
                 async with aclosing(self.connect(server.url, context())) as backend:
-                    for target in self.targets if isinstance(backend, MarkableBackend) else ():
-                        with pytest.raises(BackendError):
-                            await backend.mark(target, "0123456789ab rollout/1 host", _LAPSED)
+                    markable: object = backend
+                    if isinstance(markable, MarkableBackend):
+                        for target in self.targets:
+                            with pytest.raises(BackendError):
+                                await markable.mark(target, "0123456789ab rollout/1 host", _LAPSED)
                 return [one for one in server.requests if one.method != "GET"]
 
         assert asyncio.run(check()) == [], "mark(..) sent a write although its permit had lapsed"

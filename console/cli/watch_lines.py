@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from console.cli.output import print_out
 from console.state.clocks import clock_lines
 from console.state.requests import DecisionState
+from console.state.rollout_marks import mark_lines
 from console.state.unbelieved import rows_line
 from console.state.values import NoteState, State
 
@@ -50,7 +52,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
         polled = "" if after.local.poller is None or after.local.poller.here else f", polled by {_poller_name(after)}"
         clocks = [(now, f"CLOCK: {line}") for line in clock_lines(after)]
         first = (now, f"{after.rollout}  {mode_and_stage(after)}{polled}")
-        return [first, *_unbelieved_entries(0, after, now), *clocks]
+        return [first, *_unbelieved_entries(0, after, now), *clocks, *_new_mark_entries((), after, now)]
     known = {entry.id: entry.outcome for entry in before.decisions}
     found = [(entry.at, _decision_line(entry)) for entry in after.decisions if entry.id not in known]
     found += [
@@ -68,9 +70,15 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
     if before.local.poller != after.local.poller and after.local.poller is not None:
         found.append((now, "polls" if after.local.poller.here else f"polled by {_poller_name(after)}"))
     found += [(now, f"CLOCK: {line}") for line in _new_clock_lines(before, after)]
+    found += _new_mark_entries(mark_lines(before), after, now)
     if before.local.fault != after.local.fault and after.local.fault is not None:
         found.append((now, f"FAULT of this console: {after.local.fault}"))
     return sorted(found, key=lambda entry: entry[0])
+
+
+def _new_mark_entries(before: Sequence[str], after: State, now: datetime) -> list[tuple[datetime, str]]:
+    """The marks of other journals' rollouts that are new."""
+    return [(now, f"CAUTION: {line}") for line in mark_lines(after) if line not in before]
 
 
 def _unbelieved_entries(before: int, after: State, now: datetime) -> list[tuple[datetime, str]]:

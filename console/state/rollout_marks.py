@@ -13,6 +13,9 @@ from console.state.values import RolloutState
 _MARK = re.compile(r"[0-9a-f]{12} (\S+)(?: (.+))?")
 """Start of the journal's first hash, rollout, host; a backend may have cut off the end."""
 
+_MOST = 8
+"""Marks of a target that are shown: a journal's row may hold any number."""
+
 
 def mark_lines(state: RolloutState) -> list[str]:
     """A line for each rollout of another journal that marks a target: "another journal's rollout marks api: ..."."""
@@ -20,7 +23,7 @@ def mark_lines(state: RolloutState) -> list[str]:
         f"another journal's rollout marks {name}: {_rollout_text(mark)}"
         for name, entry in state.targets.items()
         if entry.reading is not None
-        for mark in entry.reading.marks
+        for mark in entry.reading.marks[:_MOST]
     ]
 
 

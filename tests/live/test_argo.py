@@ -413,3 +413,16 @@ async def test_what_a_background_analysis_measures_is_a_metric_and_its_errors_ar
     measured[1]["value"] = "no number"
     _, odd = await until(values, lambda found: found[1] is not None)
     assert "dirty sample" in odd
+
+
+async def test_a_mark_moves_no_step_and_is_removed(kube: Cluster, consoles: list[Argo], name: str) -> None:
+    console, other = consoles[:2]
+    await deployed(kube, console, name, weight(20), PAUSE, weight(60), PAUSE)
+    seen = await reading(console, name, at_gate)
+    await console.mark(target(name), "0123456789ab checkout/3 ops-1", LEAVE)
+    shown = await reading(other, name, lambda found: bool(found.marks))
+    assert (shown.marks, shown.steps, shown.percent) == (("0123456789ab checkout/3 ops-1",), seen.steps, 20)
+    await promote(console, name, seen)  # what was seen before the mark still guards
+    await reading(console, name, lambda found: at_gate(found) and found.percent == 60)
+    await other.unmark(target(name), shown.marks[0], LEAVE)
+    assert (await reading(console, name, lambda found: not found.marks)).percent == 60

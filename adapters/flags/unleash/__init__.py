@@ -1,9 +1,9 @@
 """Unleash as a flag backend: one strategy's percentage and one environment's switch. Admin API, versions 7 and 8.
 
-Here: the options of the plan and `connect`. `feature` reads a feature, `calls` makes the requests, `backend` has the
-verbs. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT on the environment
-(CREATE_FEATURE_STRATEGY where the flag has no strategy yet); a personal access token puts the operator's name on every
-change.
+Here: the options of the plan and `connect`. `feature` reads a feature, `calls` makes the requests, `tags` keeps marks,
+`backend` has the verbs. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT
+on the environment (CREATE_FEATURE_STRATEGY where the flag has no strategy yet; UPDATE_FEATURE for the tag that marks a
+rollout); a personal access token puts the operator's name on every change.
 
 The verbs: promote sets the percentage, reads it back and only then switches the environment on; rollback to off is one
 call that leaves the percentage alone; halt sends nothing.
