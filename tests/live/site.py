@@ -55,6 +55,7 @@ rollback:
   - {{id: traffic, set: {{api: 0}}, needs: [flag-off]}}
   - {{id: tell, manual: "post in #incidents"}}
 """
+_TAGS = "/tags"
 
 
 @dataclass
@@ -88,7 +89,15 @@ class Site:
 
     @property
     def writes(self) -> list[str]:
-        """Every write that reached a backend, in order."""
+        """Every write that reached a backend, in order, but for marks."""
+        return [text for text in self._all_writes() if _TAGS not in text]
+
+    @property
+    def marks(self) -> list[str]:
+        """Every write of a rollout's mark on the flag."""
+        return [text for text in self._all_writes() if _TAGS in text]
+
+    def _all_writes(self) -> list[str]:
         both = sorted((*self.edge_gate.writes, *self.flag_gate.writes), key=lambda write: write.at)
         return [write.text.replace(self.unleash.path(FLAG), "flag") for write in both if write.passed]
 

@@ -108,6 +108,7 @@ async def confirms_the_manual_step_and_closes(running: Site, room: Terminal) -> 
     assert await room.ended() == 0
     assert b"Traceback" not in room.raw
     assert len(running.writes) == before
+    assert [mark.split()[0] for mark in running.marks] == ["POST", "DELETE"]
 
 
 def tells_the_whole_story(running: Site) -> None:
