@@ -99,5 +99,5 @@ async def test_a_mark_stands_on_the_deployment_alone_and_rolls_nothing_out(
     shown = await reading(console, name, lambda found: len(found.marks) == 2)
     assert shown.marks == ("0123456789ab checkout/3 ops-1", "ba9876543210 cart/1 ops-2")
     await console.unmark(target(name), shown.marks[0], LEAVE)
-    after = await reading(console, name, lambda found: len(found.marks) == 1)
+    after = await reading(console, name, lambda found: len(found.marks) == 1 and healthy(found))
     assert (after.marks, after.versions, after.phase) == (shown.marks[1:], before.versions, Phase.HEALTHY)
