@@ -17,8 +17,9 @@ from console.cli.output import print_err
 from console.cli.paths import existing_journal, open_to_read
 from console.engine.believed import BelievedRecord, believed_record
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
-from console.events.kinds import DecisionTaken, Noted, RequestMade, RequestSettled
-from console.journal.contract import Journal, JournalEntry, JournalUnavailable
+from console.events.kinds import DecisionTaken, Noted
+from console.journal.contract import Journal, JournalUnavailable
+from console.journal.reading import outcome_texts
 from console.judge.wording import odds
 from console.state.requests import DecisionState
 from console.state.unbelieved import rows_line
@@ -77,7 +78,7 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
 
 
 def _entries_of(rollout: str, record: BelievedRecord) -> Iterator[LogEntry]:
-    outcomes = _outcome_texts(record.entries)
+    outcomes = outcome_texts(record.entries)
     state = record.state
     endings = {} if state is None else {entry.id: _ending_text(state, entry) for entry in state.decisions}
     for entry in record.entries:
@@ -87,18 +88,6 @@ def _entries_of(rollout: str, record: BelievedRecord) -> Iterator[LogEntry]:
         elif isinstance(event, DecisionTaken):
             outcome = outcomes.get(event.id, "recorded")
             yield LogEntry(rollout, entry.seq, event, outcome, endings.get(event.id, outcome))
-
-
-def _outcome_texts(entries: Sequence[JournalEntry]) -> dict[str, str]:
-    """Decision -> the outcomes of its calls, as the view `decisions` has them, in one pass over the events."""
-    ends = (entry.event for entry in reversed(entries) if isinstance(entry.event, RequestSettled))
-    settled = {end.request: end.outcome for end in ends}  # the first settlement stands
-    calls: dict[str, list[str]] = {}
-    for entry in entries:
-        if isinstance(made := entry.event, RequestMade):
-            outcome = settled.get(made.id)
-            calls.setdefault(made.decision, []).append(f"{made.target} {outcome or 'not settled'}")
-    return {decision: ", ".join(texts) for decision, texts in calls.items()}
 
 
 def _ending_text(state: RolloutState, decision: DecisionState) -> str:

@@ -46,7 +46,7 @@ HANDOVERS = 20
 
 @dataclass(frozen=True, slots=True)
 class _Stint:
-    """What one stint has come to."""
+    """The result of one turn of judging recorded samples."""
 
     replayed: ReplayPoint
     left: int

@@ -36,7 +36,7 @@ class _Lead:
         return max(0.0, self.least - lead_s, lead_s - self.most)
 
     def intersection(self, newer: _Lead) -> _Lead:
-        """What both say; the newer one where they contradict each other."""
+        """The range that fits both, or the newer one where none does."""
         least, most = max(self.least, newer.least), min(self.most, newer.most)
         return _Lead(least, most) if least <= most else newer
 

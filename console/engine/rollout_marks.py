@@ -51,7 +51,7 @@ class RolloutMarks:
             self._start(self._remove_marks(target), target)
 
     def fence(self) -> None:
-        """Set no mark any more and drop those under way: a rollback was begun."""
+        """Stop marking, also what is under way: a rollback has begun."""
         self._is_fenced = True
         for task in self._tasks:
             task.cancel()

@@ -177,36 +177,37 @@ def decisions(connection: Connection, rollout: str | None = None) -> list[Decisi
     return sorted(found, key=lambda row: (row.at, row.seq))
 
 
+def outcome_texts(entries: Sequence[JournalEntry]) -> dict[str, str]:
+    """Decision -> the outcomes of its calls, as the view `decisions` has them, in one pass over the events."""
+    ends = (entry.event for entry in reversed(entries) if isinstance(entry.event, RequestSettled))
+    settled = {end.request: end.outcome for end in ends}  # the first settlement stands
+    calls: dict[str, list[str]] = {}
+    for entry in entries:
+        if isinstance(made := entry.event, RequestMade):
+            outcome = settled.get(made.id)
+            calls.setdefault(made.decision, []).append(f"{made.target} {outcome or 'not settled'}")
+    return {decision: ", ".join(texts) for decision, texts in calls.items()}
+
+
 def _decisions_of(rollout: str, entries: list[JournalEntry]) -> list[DecisionRow]:
-    outcomes: dict[str, str] = {}
-    requests: dict[str, list[RequestMade]] = {}
-    for entry in entries:
-        if isinstance(entry.event, RequestMade):
-            requests.setdefault(entry.event.decision, []).append(entry.event)
-        elif isinstance(entry.event, RequestSettled):
-            outcomes.setdefault(entry.event.request, entry.event.outcome.value)
-    found = []
-    for entry in entries:
-        event = entry.event
-        if not isinstance(event, DecisionTaken):
-            continue
-        calls = (f"{made.target} {outcomes.get(made.id, 'not settled')}" for made in requests.get(event.id, ()))
-        found.append(
-            DecisionRow(
-                rollout=rollout,
-                seq=entry.seq,
-                at=event.at.isoformat(timespec="milliseconds"),
-                who=event.who.user if event.who is not None else "",
-                verb=event.verb.value,
-                stage=event.stage,
-                subject=event.subject,
-                reason=event.reason,
-                override=event.override,
-                outcome=", ".join(calls) or "recorded",
-                id=event.id,
-            )
+    outcomes = outcome_texts(entries)
+    return [
+        DecisionRow(
+            rollout=rollout,
+            seq=entry.seq,
+            at=event.at.isoformat(timespec="milliseconds"),
+            who=event.who.user if event.who is not None else "",
+            verb=event.verb.value,
+            stage=event.stage,
+            subject=event.subject,
+            reason=event.reason,
+            override=event.override,
+            outcome=outcomes.get(event.id, "recorded"),
+            id=event.id,
         )
-    return found
+        for entry in entries
+        if isinstance(event := entry.event, DecisionTaken)
+    ]
 
 
 def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:

@@ -1,7 +1,7 @@
-"""What a target was before the rollout, where its opening reading does not say it. Pure.
+"""Ask for a target's setting before the rollout, where its opening reading does not show it. Pure.
 
-A target that reads more than nothing at the opening may have been raised by another rollout, so that the reading is not
-what was before. A person says it, with `place`. A backend that names the version to go back to needs no asking.
+A target above 0 % at the opening may have been raised by another rollout, so its reading may not be the setting before.
+A person gives that with `place`. A backend that names the version to go back to needs no asking.
 """
 
 from __future__ import annotations

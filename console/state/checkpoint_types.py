@@ -199,7 +199,7 @@ def of_type(stored: Any, kind: type) -> Any:
 
 
 def _union(kinds: tuple[Any, ...]) -> _Decoder:
-    """A decoder of None, and of one plain type or of several classes that are told apart by their names."""
+    """A decoder for a union: None, one plain type, or several classes known by name."""
     classes = {each.__name__: decoder(each) for each in kinds if each in SLOTS}
     plain = [decoder(each) for each in kinds if each is not types.NoneType and each not in SLOTS]
     has_none = types.NoneType in kinds

@@ -61,7 +61,7 @@ class LocalState:
     edited: str | None = None
     """The difference between the plan file and the plan this rollout runs, as text; None when they are the same."""
     moves: tuple[str, ...] = ()
-    """What the edited plan does to targets: renames, points elsewhere or drops them; a line each."""
+    """A line for each target that the edited plan renames, moves or drops."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What becomes of each target when another plan is accepted. Pure.
+"""Carry the targets of a rollout over to an accepted plan. Pure.
 
 A target is the name that its backend gives it, at that backend's address; the plan's own name is a label. Under another
 name it goes on with all that is known. One that the new plan points elsewhere, or drops, is kept as a target of its own
@@ -52,7 +52,7 @@ def heirs(old: Plan, new: Plan) -> dict[str, str]:
 
 
 def move_lines(old: Plan, new: Plan) -> tuple[str, ...]:
-    """What accepting `new` does to the targets of `old`, a line for each that is renamed, moved or dropped."""
+    """A line for each target of `old` that `new` renames, moves or drops."""
     found, lines = heirs(old, new), []
     for name, target in old.targets.items():
         if target.kept:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.age.recordings import Recording, promoted_rollout, record_samples, store_checkpoint
-from tests.bench.judge.tables import Findings, Goal, GoalResult, Table, goal_result, goals_table
+from tests.bench.judge.tables import Findings, Goal, Table, goal_result
+from tests.bench.report import BenchReport
 
 OPENS_WITHIN = 1.2
 """How many times as long as an empty one an old rollout may take to open, `SLACK_S` aside."""
@@ -47,27 +48,7 @@ MEASURES = (
 """A halt calls no backend that takes weights: all of it is measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgeReport:
-    """The results of one run."""
-
-    findings: Findings
-
-    @property
-    def missed(self) -> list[Goal]:
-        """Goals not reached."""
-        return [goal for goal in self.findings.goals if goal.result is GoalResult.MISS]
-
-    def text(self) -> str:
-        """For a terminal: the tables, then the goals."""
-        return "\n\n\n".join(table.text() for table in (*self.findings.tables, goals_table(self.findings.goals)))
-
-    def json(self) -> str:
-        """Every figure, as one JSON object."""
-        return json.dumps(self.findings.cells)
-
-
-def run(folder: Path | None, seed: int, *, quick: bool, progress: Callable[[str], None]) -> AgeReport:
+def run(folder: Path | None, seed: int, *, quick: bool, progress: Callable[[str], None]) -> BenchReport:
     """Measure in a new directory under `folder` (default: the system temporary directory)."""
     with tempfile.TemporaryDirectory(prefix="warroom-bench-", dir=folder) as made:
         recordings = _recordings(Path(made), QUICK if quick else FULL, seed, progress)
@@ -79,7 +60,7 @@ def run(folder: Path | None, seed: int, *, quick: bool, progress: Callable[[str]
                     copy = recording.copy_to(Path(made) / "copy")
                     taken.setdefault((measure.name, name), []).append(_cost(measure, copy))
                     shutil.rmtree(copy.folder)
-        return AgeReport(_findings(list(recordings), taken))
+        return BenchReport(_findings(list(recordings), taken))
 
 
 def _recordings(

@@ -28,8 +28,9 @@ from tests.bench.faults.fake_prometheus import start_fake_prometheus
 from tests.bench.faults.fixture import FaultResult, Fixture
 from tests.bench.faults.pace import PACES, StallMeter, measure_stalls
 from tests.bench.faults.race import run_race
-from tests.bench.judge.tables import Findings, Goal, GoalResult, goals_table
+from tests.bench.judge.tables import Findings, goals_table
 from tests.bench.postgres import NotInstalled, Postgres, postgres
+from tests.bench.report import BenchReport
 
 PARTS = ("sweep", "race", "table", "exits", "speed")
 JOURNALS = ("sqlite", "postgresql")
@@ -56,19 +57,8 @@ QUICK = FaultsSize(kills=60, rounds=20, blocks=1, presses=8)
 
 
 @dataclass(frozen=True, slots=True)
-class FaultsReport:
-    """The results of one run."""
-
-    findings: Findings
-
-    @property
-    def missed(self) -> list[Goal]:
-        """Goals not reached."""
-        return [goal for goal in self.findings.goals if goal.result is GoalResult.MISS]
-
-    def text(self) -> str:
-        """For a terminal: the tables, then the goals."""
-        return "\n\n\n".join(table.text() for table in (*self.findings.tables, goals_table(self.findings.goals)))
+class FaultsReport(BenchReport):
+    """The results of one run, with its texts."""
 
     def markdown(self) -> str:
         """For a page: the tables, then the goals, in Markdown."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import tempfile
 from collections import Counter
@@ -14,10 +13,11 @@ from pathlib import Path
 from adapters.sanitize import one_line
 from console.journal.chain import walk_journal
 from console.journal.sqlite import SqliteJournal
-from tests.bench.judge.tables import Findings, Goal, GoalResult, Table, goal_result, goals_table
+from tests.bench.judge.tables import Findings, Goal, GoalResult, Table, goal_result
 from tests.bench.log import appends, large
 from tests.bench.log.journals import OpenForEdit, edit_sqlite
 from tests.bench.log.tampering import EDITS, tamper
+from tests.bench.report import BenchReport
 
 JOURNALS = ("sqlite", "postgresql")
 EDITED = (60, 20, 15)
@@ -41,26 +41,6 @@ FULL = LogSize(appends=3000, others=999_000, openings=60, edits=1000)
 QUICK = LogSize(appends=300, others=99_000, openings=20, edits=200)
 
 
-@dataclass(frozen=True, slots=True)
-class LogReport:
-    """The results of one run."""
-
-    findings: Findings
-
-    @property
-    def missed(self) -> list[Goal]:
-        """Goals not reached."""
-        return [goal for goal in self.findings.goals if goal.result is GoalResult.MISS]
-
-    def text(self) -> str:
-        """For a terminal: the tables, then the goals."""
-        return "\n\n\n".join(table.text() for table in (*self.findings.tables, goals_table(self.findings.goals)))
-
-    def json(self) -> str:
-        """Every figure, as one JSON object."""
-        return json.dumps(self.findings.cells)
-
-
 def run(
     folder: Path | None,
     seed: int,
@@ -68,7 +48,7 @@ def run(
     quick: bool,
     journals: Sequence[str] = JOURNALS,
     progress: Callable[[str], None],
-) -> LogReport:
+) -> BenchReport:
     """Measure in a new directory under `folder` (default: the system temporary directory)."""
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="warroom-bench-", dir=folder) as made:
@@ -80,7 +60,7 @@ def run(
         for name in journals:
             progress(f"tampering: {name}")
             findings += _TAMPERINGS[name](base / name, seed, size.edits)
-    return LogReport(findings)
+    return BenchReport(findings)
 
 
 def _append_findings(folder: Path, rounds: int) -> Findings:
